@@ -1,0 +1,59 @@
+# `make demo` and `make test` are all that a newcomer needs; `make` lists the rest.
+# Another interpreter: `make test PYTHON=python3.12`. Arguments for pytest: `make test ARGS="-k affine -x"`.
+
+PYTHON  ?= python3
+WORKERS ?= 2
+ARGS    ?=
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test docs lint format types layers check clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)  ## make .venv and install pullback and its tools into it
+
+demo: $(STAMP)  ## register the built-in example, write a report, say where it is and what it found
+	@$(BIN)/pullback demo
+
+test: $(STAMP)  ## run the tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --ignore=tests/docs $(ARGS)
+
+docs: $(STAMP)  ## run every example of the README, the pages in docs/ and the docstrings
+	@$(BIN)/python -m pytest tests/docs $(ARGS)
+
+lint: $(STAMP)  ## check style and formatting (ruff)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## repair what can be repaired of style and formatting
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(STAMP)  ## check the types (mypy)
+	@$(BIN)/mypy
+
+layers: $(STAMP)  ## check who imports whom (import-linter)
+	@$(BIN)/lint-imports
+
+check: test lint types layers docs  ## everything that CI checks
+
+clean:  ## remove the environment and everything that was made
+	rm -rf $(VENV) build dist demo-result .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch comes from constraints.txt only: a bare `torch` is a download of several gigabytes on Linux.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "pullback needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "Install one, or name one that you have: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+	  echo "Could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV) (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group test --group lint
+	@touch $@

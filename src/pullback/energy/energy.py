@@ -1,0 +1,90 @@
+"""Energy: the number that a registration makes small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from pullback import ops
+from pullback.energy.regulariser import Regulariser
+from pullback.energy.similarity import Similarity
+from pullback.space import Space
+from pullback.transforms import Displacement, Transform
+from pullback.transforms.apply import Reading, reading
+from pullback.transforms.composite import Composite
+from pullback.typing import Batch, Float, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two images as one level of a registration sees them.
+
+    Attributes:
+        fixed: (1, c, *fixed_space.shape), scaled to about [0, 1].
+        moving: (1, c, *moving_space.shape), likewise.
+        fixed_space: the grid on which they are compared.
+        moving_space: the moving image's own grid.
+        fixed_weight: (1, 1, *fixed_space.shape), how much each fixed voxel counts.
+        moving_weight: (1, 1, *moving_space.shape), how much each moving voxel counts.
+    """
+
+    fixed: Batch
+    moving: Batch
+    fixed_space: Space
+    moving_space: Space
+    fixed_weight: Batch | None = None
+    moving_weight: Batch | None = None
+
+
+@dataclass(frozen=True)
+class Energy:
+    """similarity(fixed, moving pulled back) + weight x regulariser(displacement).
+
+    Voxels that are pulled from outside the moving image do not count.
+
+    Attributes:
+        similarity: how unlike the images are.
+        regulariser: a penalty on the displacement field, for parametrisations that do not smooth by themselves.
+        regulariser_weight: what one unit of the penalty costs.
+    """
+
+    similarity: Similarity
+    regulariser: Regulariser | None = None
+    regulariser_weight: float = 0.0
+
+    def loss(self, pair: Pair, transform: Transform) -> Float[Tensor, ""]:
+        """The energy of a transform on a pair, differentiable in the transform's tensors."""
+        where = reading(transform, pair.moving_space, pair.fixed_space)
+        warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
+        weight = _weight(pair, where)
+        loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
+        if self.regulariser is not None:
+            for part in transform.parts if isinstance(transform, Composite) else (transform,):
+                if isinstance(part, Displacement):
+                    loss = loss + self.regulariser_weight * self.regulariser.loss(part.field, part.space)
+        return loss
+
+
+def overlap(pair: Pair, transform: Transform) -> float:
+    """The share of the fixed image's (weighted) voxels that are pulled from inside the moving image."""
+    weight = _weight(pair, reading(transform, pair.moving_space, pair.fixed_space))
+    if weight is None:
+        return 1.0
+    whole = float(pair.fixed_space.count if pair.fixed_weight is None else pair.fixed_weight.sum())
+    return float(weight.sum()) / max(whole, 1e-6)
+
+
+def _weight(pair: Pair, where: Reading) -> Batch | None:
+    """How much each fixed voxel counts: its own mask, the moving mask pulled back, and nothing from outside the image.
+
+    None stands for ones everywhere. Not differentiated: a registration must not win by looking away.
+    """
+    shape = pair.fixed_space.shape
+    with torch.no_grad():
+        weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)
+        if pair.moving_weight is not None:
+            weight = weight * ops.sample(pair.moving_weight, *where, shape=shape)
+        elif pair.fixed_weight is None and bool((weight == 1).all()):
+            return None
+        return weight if pair.fixed_weight is None else weight * pair.fixed_weight

@@ -1,0 +1,9 @@
+"""Measures of how unlike two images are; one file each."""
+
+from pullback.energy.similarity.lncc import LNCC
+from pullback.energy.similarity.mse import MSE
+from pullback.energy.similarity.mutual_information import MutualInformation
+from pullback.energy.similarity.ncc import NCC
+from pullback.energy.similarity.similarity import Similarity
+
+__all__ = ["LNCC", "MSE", "NCC", "MutualInformation", "Similarity"]

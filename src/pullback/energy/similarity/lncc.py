@@ -1,0 +1,39 @@
+"""LNCC: local normalised cross-correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pullback import ops
+from pullback.energy.similarity.similarity import Similarity
+from pullback.space import Space
+from pullback.typing import Batch, Float, Shape, Tensor
+
+
+
+
+@dataclass(frozen=True)
+class LNCC(Similarity):
+    """1 - the mean signed squared correlation in a box around each voxel: the workhorse for one sequence.
+
+    Blind to slow changes of brightness (bias fields, coil shading), not to inverted contrast. See `ops.lncc`.
+
+    Attributes:
+        radius_voxels: half width of the box in voxels of the finest axis; other axes get the same reach in mm.
+        radii: half width along each axis, in voxels; set by `on` for each grid, or given outright.
+    """
+
+    radius_voxels: int = 2
+    radii: Shape | None = None
+
+    def on(self, space: Space) -> LNCC:
+        """The box in voxels of this grid: the same reach in mm along every axis, whatever the slice thickness."""
+        if self.radii is not None:
+            return self
+        reach = self.radius_voxels * space.finest
+        return replace(self, radii=tuple(round(reach / s) for s in space.spacing))
+
+    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, "b"]:
+        """See `Similarity`."""
+        radii = self.radii or (self.radius_voxels,) * (fixed.ndim - 2)
+        return ops.lncc(fixed, warped, radii, weight)

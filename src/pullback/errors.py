@@ -1,0 +1,32 @@
+"""What pullback raises: bad *input* is an exception; a registration that fails is a `Status`, never an exception.
+
+Every message says what is wrong, what was got, and what to do.
+"""
+
+
+class PullbackError(Exception):
+    """The root of every exception that pullback raises on purpose."""
+
+
+class InputError(PullbackError, ValueError):
+    """Something handed to pullback cannot be used as it is."""
+
+
+class SpaceError(InputError):
+    """A grid or its voxel-to-world matrix is unusable, or two of them do not fit together."""
+
+
+class RecipeError(InputError):
+    """A recipe names something that does not exist, or gives it a value that it cannot take."""
+
+
+class FileFormatError(InputError):
+    """A file is missing, damaged, dangerous, or of a kind that pullback does not read."""
+
+
+class KernelError(PullbackError, RuntimeError):
+    """A kernel was asked for that this machine does not have."""
+
+
+class PullbackWarning(UserWarning):
+    """pullback made a choice for you that you should know about."""

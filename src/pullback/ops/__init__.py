@@ -1,0 +1,31 @@
+"""Kernels on bare tensors.
+
+Every op is a folder: `__init__.py` holds the public function (the contract and its checks), `reference.py` the
+definition in plain torch. Faster rows of the same op stand in files beside it and are chosen by `_dispatch`, never by
+the caller. Ops know voxels only: no images, no files, no millimetres, no configuration.
+"""
+
+from pullback.ops._dispatch import Row, explain, recorded, use_kernels
+from pullback.ops.compose import compose
+from pullback.ops.jacobian import jacobian
+from pullback.ops.joint_histogram import joint_histogram
+from pullback.ops.lncc import lncc
+from pullback.ops.resize import resize
+from pullback.ops.sample import inside, sample, sample_points
+from pullback.ops.smooth import smooth
+
+__all__ = [
+    "Row",
+    "compose",
+    "explain",
+    "inside",
+    "jacobian",
+    "joint_histogram",
+    "lncc",
+    "recorded",
+    "resize",
+    "sample",
+    "sample_points",
+    "smooth",
+    "use_kernels",
+]

@@ -1,0 +1,112 @@
+"""The table of kernels: for each op its rows, fastest first. The last row is always the torch reference.
+
+A row is the name of a module beside the op, loaded by name on first use: it holds a function named after the op, and,
+unless it is the reference, `supports(*tensors)` and `available()` (None, or the reason why not). The rows that
+ran are recorded, so that a result can say what made it.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor
+
+from pullback.errors import KernelError
+
+ROWS: dict[str, tuple[str, ...]] = {
+    "sample": ("reference",),
+    "compose": ("reference",),
+    "smooth": ("reference",),
+    "lncc": ("reference",),
+    "joint_histogram": ("reference",),
+    "jacobian": ("reference",),
+    "resize": ("reference",),
+}
+
+_forced: ContextVar[str | None] = ContextVar("forced kernels", default=os.environ.get("PULLBACK_KERNELS") or None)
+_log: ContextVar[dict[str, str] | None] = ContextVar("kernels that ran", default=None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table, as `explain` shows it."""
+
+    op: str
+    row: str
+    live: bool
+    reason: str
+
+
+@cache
+def _load(op: str, row: str) -> ModuleType:
+    return importlib.import_module(f"pullback.ops.{op}.{row}")
+
+
+@cache
+def _missing(op: str, row: str) -> str | None:
+    """Why a row cannot run on this machine; None when it can."""
+    return None if row == "reference" else _load(op, row).available()
+
+
+def choose(op: str, *tensors: Tensor | None) -> Callable[..., Any]:
+    """The fastest live row of an op for these tensors, as a function with the op's own signature.
+
+    Raises:
+        KernelError: `use_kernels` or PULLBACK_KERNELS names a row that this op or this machine does not have.
+    """
+    forced = _forced.get()
+    for row in _candidates(op, forced):
+        if row == "reference" or (
+            _missing(op, row) is None and _load(op, row).supports(*(t for t in tensors if t is not None))
+        ):
+            log = _log.get()
+            if log is not None:
+                log[op] = row
+            function: Callable[..., Any] = getattr(_load(op, row), op)
+            return function
+    raise KernelError(f"no kernel of {op!r} can run on this input")
+
+
+def _candidates(op: str, forced: str | None) -> tuple[str, ...]:
+    rows = ROWS[op]
+    if forced is None:
+        return rows
+    if not any(forced in r for r in ROWS.values()):
+        raise KernelError(f"there are no {forced!r} kernels; choose one of {sorted({r for rs in ROWS.values() for r in rs})}")
+    return (forced, "reference") if forced in rows and forced != "reference" else ("reference",)
+
+
+@contextmanager
+def use_kernels(row: str | None) -> Iterator[None]:
+    """Force one row, for example "reference", everywhere inside a `with`; None gives the choice back to the table."""
+    token = _forced.set(row)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+@contextmanager
+def recorded() -> Iterator[dict[str, str]]:
+    """Inside the `with`, a dictionary fills with {op: row that ran}."""
+    log: dict[str, str] = {}
+    token = _log.set(log)
+    try:
+        yield log
+    finally:
+        _log.reset(token)
+
+
+def explain() -> list[Row]:
+    """Every row of every op, and why it can or cannot run here."""
+    return [
+        Row(op, row, (reason := _missing(op, row)) is None, reason or "live")
+        for op, rows in ROWS.items()
+        for row in rows
+    ]

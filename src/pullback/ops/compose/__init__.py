@@ -1,0 +1,25 @@
+"""Compose two displacement fields on one grid: first `inner`, then `outer`."""
+
+from pullback.errors import InputError
+from pullback.ops import _dispatch
+from pullback.typing import Batch, Matrix, Tensor
+
+
+def compose(outer: Batch, inner: Batch, mix: Matrix) -> Batch:
+    """The displacement of (id + outer) after (id + inner): inner(v) + outer(v + mix inner(v)).
+
+    Args:
+        outer: (b, D, *shape), read linearly, its edge repeated.
+        inner: (b, D, *shape), in the same unit.
+        mix: (D, D), what one unit of displacement is in voxels (for mm: the inverse of the grid's linear part).
+
+    Returns:
+        (b, D, *shape), differentiable in both fields.
+
+    Raises:
+        InputError: the fields do not have one shape.
+    """
+    if outer.shape[1:] != inner.shape[1:]:
+        raise InputError(f"fields to compose must lie on one grid; got {tuple(outer.shape)} and {tuple(inner.shape)}")
+    result: Tensor = _dispatch.choose("compose", outer, inner)(outer, inner, mix)
+    return result

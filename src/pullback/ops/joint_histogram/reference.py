@@ -1,0 +1,22 @@
+"""`joint_histogram`, defined in torch: four weighted scatters, one for each bin that the spline reaches."""
+
+import torch
+
+from pullback.ops.sample.bspline import weights
+from pullback.typing import Batch, Float, Tensor
+
+
+def joint_histogram(fixed: Batch, warped: Batch, bins: int, weight: Batch | None) -> Float[Tensor, "b bins bins"]:
+    """See `pullback.ops.joint_histogram`."""
+    batch = max(fixed.shape[0], warped.shape[0])
+    fixed, warped = fixed.expand(batch, *fixed.shape[1:]).flatten(1), warped.expand(batch, *warped.shape[1:]).flatten(1)
+    counts = torch.ones_like(warped) if weight is None else weight.expand(batch, *weight.shape[1:]).flatten(1)
+    row = (fixed.clamp(0, 1) * (bins - 1) + 0.5).floor().long()
+    position = warped.clamp(0, 1) * (bins - 3) + 1  # the spline reaches one bin below and two above
+    base = position.detach().floor().clamp(max=bins - 3)
+    spread = weights(position - base)
+    histogram = torch.zeros(batch, bins * bins, dtype=warped.dtype, device=warped.device)
+    for k in range(4):
+        histogram = histogram.scatter_add(1, row * bins + base.long() + (k - 1), spread[k] * counts)
+    histogram = histogram / counts.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    return histogram.view(batch, bins, bins)

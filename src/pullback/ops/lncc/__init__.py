@@ -1,0 +1,30 @@
+"""Signed local normalised cross-correlation."""
+
+from pullback.errors import InputError
+from pullback.ops import _dispatch
+from pullback.typing import Batch, Float, Shape, Tensor
+
+
+def lncc(fixed: Batch, warped: Batch, radius_voxels: Shape, weight: Batch | None = None) -> Float[Tensor, "b"]:
+    """1 minus the mean over voxels of sign(cov) cov^2 / (var var), each over a box of 2 radius + 1 voxels.
+
+    The sign matters: the unsigned square is just as happy with opposed contrast. Boxes are cut off at the border.
+    Avants et al., Medical Image Analysis 12(1), 2008, give the squared form.
+
+    Args:
+        fixed: (b, c, *spatial).
+        warped: (b, c, *spatial).
+        radius_voxels: half width of the box along each axis; 0 for no neighbours along it.
+        weight: (b, 1, *spatial) in [0, 1]: how much each voxel counts, both in its neighbours' boxes and in the mean.
+
+    Returns:
+        (b,): 0 is perfect, 1 is no relation, 2 is perfect opposition; differentiable in `warped` and `fixed`.
+
+    Raises:
+        InputError: the shapes disagree.
+    """
+    if fixed.shape[1:] != warped.shape[1:] or len(radius_voxels) != fixed.ndim - 2:
+        raise InputError(f"lncc needs two images of one shape and a radius per axis; got {tuple(fixed.shape)}, "
+                         f"{tuple(warped.shape)}, {tuple(radius_voxels)}")  # fmt: skip
+    result: Tensor = _dispatch.choose("lncc", fixed, warped, weight)(fixed, warped, tuple(radius_voxels), weight)
+    return result

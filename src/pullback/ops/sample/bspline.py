@@ -1,0 +1,54 @@
+"""Interpolating cubic B-splines: the prefilter and the four weights.
+
+Unser, "Splines: a perfect fit for signal and image processing", IEEE Signal Processing Magazine 16(6), 1999. The image
+is continued by mirroring about its first and last voxel centres, as ITK and scipy (`mode="mirror"`) do.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
+
+from pullback.typing import Batch, Tensor
+
+POLE = math.sqrt(3) - 2
+
+
+@lru_cache(maxsize=64)
+def prefilter_matrix(n: int) -> Tensor:
+    """(n, n) float64: samples along an axis of n voxels -> B-spline coefficients, ends mirrored.
+
+    The inverse of the tridiagonal interpolation condition (c[i-1] + 4 c[i] + c[i+1]) / 6 = f[i].
+    """
+    if n == 1:
+        return torch.ones(1, 1, dtype=torch.float64)
+    condition = torch.zeros(n, n, dtype=torch.float64)
+    for i in range(n):
+        condition[i, i] += 4 / 6
+        for neighbour in (i - 1, i + 1):
+            condition[i, n - 1 - abs(n - 1 - abs(neighbour))] += 1 / 6
+    return torch.linalg.inv(condition)
+
+
+def coefficients(image: Batch) -> Batch:
+    """B-spline coefficients of the image along every spatial axis; differentiable."""
+    for axis in range(2, image.ndim):
+        matrix = prefilter_matrix(image.shape[axis]).to(image)
+        image = torch.einsum("ij,...j->...i", matrix, image.movedim(axis, -1)).movedim(-1, axis)
+    return image
+
+
+def weights(t: Tensor) -> Tensor:
+    """The four cubic B-spline weights at the fractional position t, (4, *t.shape)."""
+    return torch.stack(
+        [(1 - t) ** 3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (1 + 3 * t + 3 * t**2 - 3 * t**3) / 6, t**3 / 6]
+    )
+
+
+def mirrored(index: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Whole-number positions (b, d, ...) reflected about the first and last voxel centres."""
+    parts = []
+    for axis, n in enumerate(size):
+        i = index[:, axis].abs()
+        parts.append((n - 1) - ((n - 1) - i).abs() if n > 1 else torch.zeros_like(i))
+    return torch.stack(parts, dim=1)

@@ -1,0 +1,24 @@
+"""How an energy is minimised: what the numbers mean (parametrisation), how they are changed (optimiser), at which
+resolutions (schedule), and the loop that does it (minimise)."""
+
+from pullback.optimise.minimise import Objective, Solution, Status, minimise
+from pullback.optimise.optimiser import LBFGS, Adam, GradientDescent, Optimiser
+from pullback.optimise.parametrisation import Greedy, Linear, Parametrisation, Params
+from pullback.optimise.schedule import Level, Schedule
+
+__all__ = [
+    "LBFGS",
+    "Adam",
+    "GradientDescent",
+    "Greedy",
+    "Level",
+    "Linear",
+    "Objective",
+    "Optimiser",
+    "Parametrisation",
+    "Params",
+    "Schedule",
+    "Solution",
+    "Status",
+    "minimise",
+]

@@ -1,0 +1,125 @@
+"""The loop: take steps until nothing is gained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+
+from pullback.optimise.optimiser import Optimiser
+from pullback.optimise.parametrisation import Parametrisation, Params
+from pullback.typing import Tensor
+
+WINDOW = 10
+"""Steps over which the loss must fall for a level to go on."""
+
+
+class Status(Enum):
+    """How a registration ended; the value is a sentence for people."""
+
+    converged = "The loss stopped falling."
+    max_steps = "All steps were taken and the loss was still falling a little; more steps might gain something."
+    no_overlap = ("The images hardly overlap in world space. Check their headers, or give an initial transform "
+                  "(--initial), or let the recipe align centres.")  # fmt: skip
+    diverged = ("The images became less alike than they were at the start. Try the multimodal recipe if their contrast "
+                "differs, masks, or an initial transform.")  # fmt: skip
+    nonfinite = "The loss became NaN or infinite. Check the images for extreme values; use smaller steps."
+    folded = ("The deformation folds: it maps several points onto one. Use stronger smoothing, smaller steps or fewer "
+              "fine levels.")  # fmt: skip
+
+    @property
+    def ok(self) -> bool:
+        """Whether the result may be used."""
+        return self in (Status.converged, Status.max_steps)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What an optimiser sees: numbers in, loss and preconditioned gradient out.
+
+    Attributes:
+        loss: params -> scalar tensor, differentiable in the values.
+        model: what the numbers mean.
+    """
+
+    loss: Callable[[Params], Tensor]
+    model: Parametrisation
+
+    def value_and_gradient(self, params: Params) -> tuple[float, Tensor]:
+        """The loss and its (preconditioned) gradient with respect to the values."""
+        values = params.values.detach().requires_grad_()
+        loss = self.loss(Params(values, params.space, params.initial))
+        (gradient,) = torch.autograd.grad(loss, values)
+        return float(loss), self.model.precondition(params, gradient)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Where the loop ended.
+
+    Attributes:
+        params: the best numbers seen.
+        loss: their loss.
+        history: the loss before every step.
+        status: why the loop ended.
+    """
+
+    params: Params
+    loss: float
+    history: tuple[float, ...]
+    status: Status
+
+
+def minimise(
+    objective: Objective,
+    params: Params,
+    optimiser: Optimiser,
+    *,
+    steps: int,
+    unit_mm: float,
+    tolerance: float = 1e-4,
+    watch: Callable[[int, float], None] = lambda step, loss: None,
+) -> Solution:
+    """Take up to `steps` steps from `params`, and give the best numbers seen.
+
+    Args:
+        objective: the loss and what its numbers mean.
+        params: where to start.
+        optimiser: how to step.
+        steps: the most steps.
+        unit_mm: voxel size of the level, the unit of step lengths.
+        tolerance: stop when the loss fell by less than this part of itself over the last ten steps.
+        watch: called after every step with its number and loss.
+    """
+    state = optimiser.init(params, unit_mm)
+    best, best_loss, history = params, math.inf, []
+    status = Status.max_steps
+    for count in range(steps):
+        new, state, loss = optimiser.step(objective, params, state)
+        history.append(loss)
+        watch(count + 1, loss)
+        if not math.isfinite(loss):
+            status = Status.nonfinite
+            break
+        if loss < best_loss:
+            best, best_loss = params, loss
+        params = new
+        if optimiser.exhausted(state) or _flat(history, tolerance):
+            status = Status.converged
+            break
+    if status is not Status.nonfinite and params is not best:
+        with torch.no_grad():
+            last = float(objective.loss(params))
+        best, best_loss = (params, last) if last < best_loss else (best, best_loss)
+    return Solution(best, best_loss, tuple(history), status)
+
+
+def _flat(history: list[float], tolerance: float) -> bool:
+    """Whether the best loss of the last few steps is hardly below the best before them."""
+    if len(history) <= WINDOW:
+        return False
+    before, now = min(history[:-WINDOW]), min(history[-WINDOW:])
+    return before - now < tolerance * max(abs(before), 1e-12)

@@ -1,0 +1,54 @@
+"""Parametrisation: which numbers are optimised, and which transform they stand for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from pullback.space import Space
+from pullback.transforms import Transform
+from pullback.typing import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Params:
+    """The numbers of a parametrisation at one level, and what they are relative to.
+
+    Attributes:
+        values: what is optimised; scaled so that a change of 1 moves voxels by about 1 mm.
+        space: the fixed image's grid at this level.
+        initial: the transform that stays as it is; the update comes on the fixed side of it: `initial @ update`.
+    """
+
+    values: Tensor
+    space: Space
+    initial: Transform
+
+
+class Parametrisation(ABC):
+    """Configuration only: numbers go in and come out as `Params`."""
+
+    @abstractmethod
+    def start(self, space: Space, initial: Transform, device: str) -> Params:
+        """The numbers that stand for the initial transform, on a level's grid."""
+
+    @abstractmethod
+    def build(self, params: Params) -> Transform:
+        """The transform that the numbers stand for; pure, and differentiable in `params.values`."""
+
+    @abstractmethod
+    def refine(self, params: Params, space: Space) -> Params:
+        """The same transform on the grid of a finer level."""
+
+    @abstractmethod
+    def retract(self, params: Params, step: Tensor) -> Params:
+        """The numbers after a step (of the shape of the values)."""
+
+    @abstractmethod
+    def length(self, step: Tensor) -> float:
+        """How far a step moves voxels, in mm: the largest motion, or an estimate of it."""
+
+    def precondition(self, params: Params, gradient: Tensor) -> Tensor:
+        """A better-shaped gradient, for example a smoothed one (a Sobolev gradient); the gradient itself by default."""
+        del params
+        return gradient

@@ -1,0 +1,53 @@
+"""Schedule: from coarse to fine, in mm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pullback.space import Space
+from pullback.typing import Shape
+
+FEWEST_VOXELS = 16
+"""An axis is not shrunk below this many voxels (or its own number, where that is smaller)."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution.
+
+    Attributes:
+        shrink: voxel size of this level, in voxels of the image's finest axis; 1 is full resolution.
+        steps: the most steps taken here.
+    """
+
+    shrink: float
+    steps: int
+
+    def spacing_mm(self, space: Space) -> float:
+        """The voxel size of this level for an image on `space`."""
+        return self.shrink * space.finest
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Levels from coarse to fine.
+
+    Attributes:
+        levels: each a resolution and a number of steps.
+        tolerance: a level ends early when its loss fell by less than this part over the last ten steps.
+    """
+
+    levels: tuple[Level, ...]
+    tolerance: float = 1e-4
+
+
+def level_shape(space: Space, spacing_mm: float) -> Shape:
+    """The shape of an image on a level: no axis finer than `spacing_mm`, and none shrunk that is already coarser.
+
+    A 1.5 x 1.5 x 10 mm stack at 6 mm becomes 6 x 6 x 10: thick slices stay whole.
+    """
+    shape = []
+    for n, spacing in zip(space.shape, space.spacing, strict=True):
+        wanted = round(n * spacing / spacing_mm) if spacing < spacing_mm else n
+        shape.append(max(wanted, min(n, FEWEST_VOXELS)))
+    return tuple(shape)

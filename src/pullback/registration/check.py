@@ -1,0 +1,48 @@
+"""check: refuse, with a sentence, what cannot be registered."""
+
+from __future__ import annotations
+
+import torch
+
+from pullback.errors import InputError, SpaceError
+from pullback.image import Image
+from pullback.transforms import Transform
+
+FEWEST_VOXELS = 4
+
+
+def check(
+    fixed: Image,
+    moving: Image,
+    initial: Transform | None,
+    fixed_mask: Image | None,
+    moving_mask: Image | None,
+) -> None:
+    """Raise an InputError that says what is wrong, what was got, and what to do."""
+    if fixed.dimension != moving.dimension:
+        raise InputError(f"fixed is {fixed.dimension}D but moving is {moving.dimension}D; pass two images of equal "
+                         "dimension (choose a slice or a frame first)")  # fmt: skip
+    if fixed.channels != moving.channels:
+        raise InputError(f"fixed has {fixed.channels} channel(s) but moving has {moving.channels}; pass images with the "
+                         "same channels, or choose one of them")  # fmt: skip
+    if initial is not None and initial.dimension != fixed.dimension:
+        raise InputError(f"the images are {fixed.dimension}D but the initial transform is {initial.dimension}D")
+    for name, image, mask in (("fixed", fixed, fixed_mask), ("moving", moving, moving_mask)):
+        _check_image(name, image)
+        if mask is not None and not mask.space.same_as(image.space, tolerance_voxels=0.05):
+            raise SpaceError(f"the {name} mask lies on {mask.space!r} but the {name} image on {image.space!r}; "
+                             "resample the mask onto the image first")  # fmt: skip
+
+
+def _check_image(name: str, image: Image) -> None:
+    bad = int((~torch.isfinite(image.data)).sum())
+    if bad:
+        raise InputError(f"the {name} image has {bad} voxels that are NaN or infinite; replace them first, for example "
+                         "by 0 with a mask over them")  # fmt: skip
+    wide = [n for n in image.space.shape if n > 1]
+    if len(wide) < 2 or min(wide) < FEWEST_VOXELS:
+        raise InputError(f"the {name} image is too small to register: {image.space!r}; every axis needs at least "
+                         f"{FEWEST_VOXELS} voxels (or exactly 1)")  # fmt: skip
+    low, high = float(image.data.min()), float(image.data.max())
+    if low == high:
+        raise InputError(f"the {name} image is constant (every voxel is {low:g}): there is nothing to align")

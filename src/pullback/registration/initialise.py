@@ -1,0 +1,96 @@
+"""Initialise: find a first transform from which optimisation can see its goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from pullback.energy import Energy, MutualInformation, Pair, Similarity
+from pullback.energy.energy import overlap
+from pullback.optimise import Level, Status
+from pullback.registration.outcome import Outcome, Watch, ignore
+from pullback.registration.prepare import Prepared
+from pullback.registration.stage import Stage, at_level
+from pullback.space import Space
+from pullback.transforms import Affine, Transform
+from pullback.typing import Batch, Float, Tensor
+
+Start = Literal["header", "field_of_view", "mass"]
+COARSE_VOXELS = 48
+"""Starts are compared at a resolution with about this many voxels along the longest axis."""
+
+
+@dataclass(frozen=True)
+class AlignCentres(Stage):
+    """Take the best of a few translations: none (trust the headers), middles of the fields of view, centres of mass.
+
+    Attributes:
+        starts: which translations to try, in order of preference.
+        similarity: how the starts are compared, at a coarse resolution.
+        least_overlap: a start must place this share of the smaller image inside the other.
+        margin: a later start must be better than an earlier one by this part of its loss.
+    """
+
+    starts: tuple[Start, ...] = ("header", "field_of_view", "mass")
+    similarity: Similarity = MutualInformation()
+    least_overlap: float = 0.3
+    margin: float = 0.02
+
+    @property
+    def name(self) -> str:
+        """See `Stage`."""
+        return "align centres"
+
+    def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
+        """See `Stage`."""
+        del watch
+        level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
+        pair = at_level(fixed, moving, level)
+        energy = Energy(self.similarity)
+        best: tuple[float, str, Transform] | None = None
+        for start in self.starts:
+            transform = initial @ Affine.translation(self._shift(start, pair, initial))
+            if symmetric_overlap(pair, transform) < self.least_overlap:
+                continue
+            with torch.no_grad():
+                loss = float(energy.loss(pair, transform))
+            if best is None or loss < best[0] * (1 - self.margin):
+                best = (loss, start, transform)
+        if best is None:
+            return Outcome(self.name, initial, Status.no_overlap)
+        return Outcome(self.name, best[2], Status.converged, notes=(f"started from: {best[1].replace('_', ' ')}",))
+
+    @staticmethod
+    def _shift(start: Start, pair: Pair, initial: Transform) -> Tensor:
+        """The translation, on the fixed side, that brings the chosen points of both images together."""
+        if start == "header":
+            return torch.zeros(pair.fixed_space.dimension, dtype=torch.float64)
+        if start == "field_of_view":
+            here, there = pair.fixed_space.centre, pair.moving_space.centre
+        else:
+            here = centre_of_mass(pair.fixed, pair.fixed_weight, pair.fixed_space)
+            there = centre_of_mass(pair.moving, pair.moving_weight, pair.moving_space)
+        return initial.inverse()(there) - here
+
+
+def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Tensor, "d"]:
+    """The centre of an image's brightness, world mm."""
+    mass = data.mean(dim=(0, 1)) if weight is None else (data * weight).mean(dim=(0, 1))
+    mass = mass.to(torch.float64).cpu()
+    total = float(mass.sum())
+    if total <= 0:
+        return space.centre
+    index = []
+    for axis, n in enumerate(space.shape):
+        along = mass.sum(dim=[a for a in range(mass.ndim) if a != axis])
+        index.append(float((along * torch.arange(n, dtype=torch.float64)).sum()) / total)
+    return space.to_world(torch.tensor(index, dtype=torch.float64))
+
+
+def symmetric_overlap(pair: Pair, transform: Transform) -> float:
+    """The share of the smaller field of view that lies inside the other."""
+    inside = overlap(Pair(pair.fixed, pair.moving, pair.fixed_space, pair.moving_space), transform)
+    volumes = [float(space.linear.det().abs()) * space.count for space in (pair.fixed_space, pair.moving_space)]
+    return inside * volumes[0] / min(volumes)

@@ -1,0 +1,33 @@
+"""Recipe: everything that a registration will do, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pullback.errors import RecipeError
+from pullback.registration.prepare import Prepare
+from pullback.registration.stage import Stage
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `register` folds over.
+
+    Attributes:
+        name: what it is called.
+        description: what it is for, in a sentence.
+        stages: run one after another, each from where the last one ended.
+        prepare: how intensities are brought to a common scale.
+
+    Raises:
+        RecipeError: there are no stages.
+    """
+
+    name: str
+    description: str
+    stages: tuple[Stage, ...]
+    prepare: Prepare = Prepare()
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise RecipeError(f"the recipe {self.name!r} has no stages; give it at least one")

@@ -1,0 +1,27 @@
+"""Deformable, the default: affine, then a dense diffeomorphic deformation."""
+
+from pullback.energy import LNCC, Energy
+from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.registration.initialise import AlignCentres
+from pullback.registration.recipe import Recipe
+from pullback.registration.recipes.linear import linear_stage
+from pullback.registration.stage import Optimise
+
+
+def deformable() -> Recipe:
+    """Two images of one kind of scan, of one person or of two."""
+    return Recipe(
+        name="deformable",
+        description="Affine, then a smooth diffeomorphic deformation, for two images of one contrast.",
+        stages=(
+            AlignCentres(),
+            linear_stage("rigid", finest=4),
+            linear_stage("affine", finest=2),
+            Optimise(
+                Greedy(smooth_update_voxels=1.7, smooth_total_voxels=0.7),  # fluid, with a little elasticity
+                Energy(LNCC(radius_voxels=2)),  # local: shading and gain do not matter
+                GradientDescent(step_voxels=0.5),  # half a voxel a step cannot fold
+                Schedule((Level(4, steps=100), Level(2, steps=60), Level(1, steps=20))),  # most work where it is cheap
+            ),
+        ),
+    )

@@ -1,0 +1,42 @@
+"""Rigid and affine: the start of nearly everything."""
+
+from pullback.energy import Energy, MutualInformation
+from pullback.optimise import LBFGS, Level, Linear, Schedule
+from pullback.optimise.parametrisation.linear import Freedom
+from pullback.registration.initialise import AlignCentres
+from pullback.registration.recipe import Recipe
+from pullback.registration.stage import Optimise, Stage
+
+
+def rigid() -> Recipe:
+    """Rotation and translation only: one patient, one session, nothing that stretches."""
+    return Recipe(
+        name="rigid",
+        description="Rotation and translation, any contrast: the same anatomy in another pose.",
+        stages=(AlignCentres(), linear_stage("rigid", finest=1)),
+    )
+
+
+def affine() -> Recipe:
+    """Rotation, translation, scaling and shear."""
+    return Recipe(
+        name="affine",
+        description="Rotation, translation, scaling and shear, any contrast: different people, or distorted images.",
+        stages=(AlignCentres(), linear_stage("rigid", finest=2), linear_stage("affine", finest=1)),
+    )
+
+
+def linear_stage(freedom: Freedom, finest: float) -> Stage:
+    """Mutual information, so that contrast does not matter; L-BFGS, since there are a dozen numbers at most.
+
+    Args:
+        freedom: what may change.
+        finest: voxel size of the last level, in voxels of the fixed image; 2 is plenty before another stage.
+    """
+    levels = tuple(Level(shrink, steps=40) for shrink in (8, 4, 2, 1) if shrink >= finest)
+    return Optimise(
+        Linear(freedom),
+        Energy(MutualInformation(bins=32)),
+        LBFGS(),
+        Schedule(levels, tolerance=1e-5),
+    )

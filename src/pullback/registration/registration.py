@@ -1,0 +1,84 @@
+"""Registration: the result, and everything needed to judge and repeat it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pullback.image import Image
+from pullback.optimise import Status
+from pullback.registration.outcome import Outcome
+from pullback.registration.recipe import Recipe
+from pullback.transforms import Transform, resample
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures that tell whether to look twice. A low loss is not accuracy: that needs labels, landmarks or a known warp.
+
+    Attributes:
+        loss_before: the last stage's loss with the headers' alignment alone (or the given initial transform).
+        loss_after: the same loss with the final transform.
+        overlap: share of the fixed image that is pulled from inside the moving image.
+        jacobian_min: smallest local volume change of the deformation (1 is none; not positive is folding).
+        jacobian_max: largest.
+        fold_percent: share of voxels where it is not positive, in percent.
+        displacement_mm: the farthest that any voxel is pulled.
+    """
+
+    loss_before: float
+    loss_after: float
+    overlap: float
+    jacobian_min: float
+    jacobian_max: float
+    fold_percent: float
+    displacement_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """A transform that pulls the moving image back onto the fixed one: warped(x) = moving(transform(x)).
+
+    Attributes:
+        fixed: the image that stayed.
+        moving: the image that is pulled back.
+        transform: fixed world -> moving world, mm. Landmarks from moving to fixed use `transform.inverse()`.
+        status: how it ended.
+        outcomes: one for each stage that ran.
+        quality: figures on the final transform.
+        recipe: what was run.
+        provenance: versions, threads, device, seed, time, and where the images came from.
+    """
+
+    fixed: Image
+    moving: Image
+    transform: Transform
+    status: Status
+    outcomes: tuple[Outcome, ...]
+    quality: Quality | None
+    recipe: Recipe
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the registration did what it set out to do; if not, `message` says why."""
+        return self.status.ok
+
+    @property
+    def message(self) -> str:
+        """How it ended, in a sentence."""
+        return self.status.value
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all stages."""
+        return sum(outcome.seconds for outcome in self.outcomes)
+
+    @cached_property
+    def warped(self) -> Image:
+        """The moving image pulled back onto the fixed grid, read linearly, 0 outside."""
+        return resample(self.moving, self.transform, self.fixed.space)
+
+    def __repr__(self) -> str:
+        return f"Registration({self.recipe.name}: {self.status.name}, {self.seconds:.2f} s, {self.transform!r})"

@@ -1,0 +1,134 @@
+"""Stage: one step of a recipe, from a transform to a better one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from pullback.energy import Energy, Pair
+from pullback.energy.energy import overlap
+from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
+from pullback.optimise.schedule import level_shape
+from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
+from pullback.registration.prepare import Prepared
+from pullback.transforms import Transform
+
+LEAST_OVERLAP = 0.05
+
+
+class Stage(ABC):
+    """Classical or learned, a stage has one signature: two images and a transform in, a better transform out."""
+
+    @abstractmethod
+    def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
+        """Improve `initial`.
+
+        Args:
+            fixed: the image that stays.
+            moving: the image that is pulled back.
+            initial: fixed world -> moving world, as known so far.
+            watch: called after every step.
+        """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the stage does, in a word or two."""
+
+    @property
+    def work(self) -> float:
+        """How long the stage takes, in steps at full resolution, were every step to be taken."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Optimise(Stage):
+    """Minimise an energy from coarse to fine.
+
+    Attributes:
+        model: which numbers are optimised.
+        energy: what is minimised.
+        optimiser: how.
+        schedule: at which resolutions, for how long.
+    """
+
+    model: Parametrisation
+    energy: Energy
+    optimiser: Optimiser
+    schedule: Schedule
+
+    @property
+    def name(self) -> str:
+        """See `Stage`."""
+        return str(getattr(self.model, "freedom", "deformable"))
+
+    @property
+    def work(self) -> float:
+        """See `Stage`."""
+        return sum(_cost(level) for level in self.schedule.levels)
+
+    def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
+        """See `Stage`."""
+        params: Params | None = None
+        history: list[LevelHistory] = []
+        status = Status.converged
+        done = 0.0
+        for number, level in enumerate(self.schedule.levels, start=1):
+            pair = at_level(fixed, moving, level)
+            space = pair.fixed_space
+            params = (
+                self.model.start(space, initial, str(fixed.data.device))
+                if params is None
+                else self.model.refine(params, space)
+            )
+            if overlap(pair, self.model.build(params)) < LEAST_OVERLAP:
+                return Outcome(self.name, initial, Status.no_overlap, tuple(history))
+            told = _Teller(self, number, level, done, watch)
+            solution = self._level(pair, params, level, told)
+            params, status = solution.params, solution.status
+            history.append(LevelHistory(space.spacing, solution.history))
+            done += _cost(level)
+            if not status.ok:
+                break
+        assert params is not None
+        return Outcome(self.name, self.model.build(params), status, tuple(history))
+
+    def _level(self, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
+        objective = Objective(lambda p: self.energy.loss(pair, self.model.build(p)), self.model)
+        return minimise(
+            objective,
+            params,
+            self.optimiser,
+            steps=level.steps,
+            unit_mm=pair.fixed_space.finest,
+            tolerance=self.schedule.tolerance,
+            watch=told,
+        )
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Turns a step of the loop into a `Step` for whoever watches."""
+
+    stage: Optimise
+    number: int
+    level: Level
+    done: float
+    watch: Watch
+
+    def __call__(self, step: int, loss: float) -> None:
+        levels = self.stage.schedule.levels
+        share = (self.done + _cost(self.level) * step / self.level.steps) / max(self.stage.work, 1e-9)
+        self.watch(Step(self.stage.name, self.number, len(levels), step, self.level.steps, loss, share))
+
+
+def _cost(level: Level) -> float:
+    return level.steps / level.shrink**2
+
+
+def at_level(fixed: Prepared, moving: Prepared, level: Level) -> Pair:
+    """Both images at the resolution of a level; the fixed image's finest axis sets the voxel size."""
+    spacing_mm = level.spacing_mm(fixed.space)
+    f = fixed.on_level(fixed.space.resized(level_shape(fixed.space, spacing_mm)))
+    m = moving.on_level(moving.space.resized(level_shape(moving.space, spacing_mm)))
+    return Pair(f.data, m.data, f.space, m.space, f.weight, m.weight)

@@ -1,0 +1,28 @@
+"""What a registration produces: maps from fixed-world points to moving-world points, in mm.
+
+    warped(x) = moving(transform(x))
+
+Every transform is a value: call it on points, invert it, put one after another with `@`, pull images back with
+`apply`, write it with `pullback.io`.
+"""
+
+from pullback.transforms.affine import Affine
+from pullback.transforms.apply import resample, resample_labels
+from pullback.transforms.composite import Composite
+from pullback.transforms.displacement import Displacement
+from pullback.transforms.inverse import Inverse
+from pullback.transforms.split import split
+from pullback.transforms.transform import Transform
+from pullback.transforms.velocity import Velocity
+
+__all__ = [
+    "Affine",
+    "Composite",
+    "Displacement",
+    "Inverse",
+    "Transform",
+    "Velocity",
+    "resample",
+    "resample_labels",
+    "split",
+]

@@ -1,0 +1,109 @@
+"""Pull images and labels back through a transform: warped(x) = moving(transform(x))."""
+
+from typing import TypeAlias
+
+import torch
+
+from pullback import ops
+from pullback.errors import SpaceError
+from pullback.image import Image, Labels
+from pullback.space import Space
+from pullback.transforms.split import split
+from pullback.transforms.transform import Transform
+from pullback.typing import Batch, Interpolation, Matrix
+
+
+def resample(
+    image: Image,
+    transform: Transform,
+    onto: Space,
+    interpolation: Interpolation = "linear",
+    outside: float | None = 0.0,
+) -> Image:
+    """The image pulled back onto a grid, in one interpolation however many parts the transform has.
+
+    Args:
+        image: what to pull back; it lies in the transform's moving world.
+        transform: fixed world -> moving world.
+        onto: the grid to make, in the fixed world.
+        interpolation: nearest, linear or cubic.
+        outside: the value more than half a voxel outside the image; None repeats its edge.
+
+    Returns:
+        An image on `onto`.
+
+    Raises:
+        SpaceError: image, transform and grid are not of one dimension.
+    """
+    _check(image.space, transform, onto)
+    matrix, displacement, mix = reading(transform, image.space, onto)
+    device = image.data.device
+    data = ops.sample(
+        image.data[None],
+        matrix,
+        None if displacement is None else displacement.to(device, image.data.dtype),
+        mix,
+        shape=onto.shape,
+        interpolation=interpolation,
+        outside=outside,
+    )
+    return Image(data[0], onto)
+
+
+def resample_labels(labels: Labels, transform: Transform, onto: Space, smooth: bool = False) -> Labels:
+    """Labels pulled back onto a grid; 0 outside.
+
+    Args:
+        labels: what to pull back.
+        transform: fixed world -> moving world.
+        onto: the grid to make, in the fixed world.
+        smooth: False takes the nearest label; True reads each label's indicator linearly and takes the largest, which
+            gives smoother outlines when grids differ.
+
+    Returns:
+        Labels on `onto`, of the same integer type.
+
+    Raises:
+        SpaceError: labels, transform and grid are not of one dimension.
+    """
+    _check(labels.space, transform, onto)
+    matrix, displacement, mix = reading(transform, labels.space, onto)
+    values, index = labels.data.unique(return_inverse=True)  # indices are small: float32 holds them exactly
+    index = index.to(torch.float32)[None, None]
+    zero = _position_of_zero(values)
+    if not smooth:
+        picked = ops.sample(
+            index, matrix, displacement, mix, shape=onto.shape, interpolation="nearest", outside=float(zero)
+        )
+        table = values if zero < len(values) else torch.cat([values, values.new_zeros(1)])
+        return Labels(table[picked[0, 0].long()], onto)
+    best = torch.full(onto.shape, 0.5)
+    result = torch.zeros(onto.shape, dtype=values.dtype)
+    for k, value in enumerate(values):
+        if value != 0:
+            share = ops.sample((index == k).float(), matrix, displacement, mix, shape=onto.shape, outside=0.0)[0, 0]
+            result = torch.where(share > best, value, result)
+            best = torch.maximum(share, best)
+    return Labels(result, onto)
+
+
+Reading: TypeAlias = tuple[Matrix, Batch | None, Matrix]
+"""Where to read, as `ops.sample` takes it: (matrix, displacement, mix)."""
+
+
+def reading(transform: Transform, moving: Space, onto: Space) -> Reading:
+    """The arguments (matrix, displacement, mix) with which `ops.sample` pulls back from `moving` onto a grid."""
+    affine, field = split(transform, onto)
+    into = moving.inverse @ affine.matrix
+    return (into @ onto.matrix)[:-1], None if field is None else field[None], into[:-1, :-1]
+
+
+def _position_of_zero(values: torch.Tensor) -> int:
+    found = (values == 0).nonzero()
+    return int(found[0]) if len(found) else len(values)
+
+
+def _check(space: Space, transform: Transform, onto: Space) -> None:
+    if not space.dimension == transform.dimension == onto.dimension:
+        raise SpaceError(f"cannot pull a {space.dimension}D image back through a {transform.dimension}D transform onto a "
+                         f"{onto.dimension}D grid; all three must agree")  # fmt: skip
