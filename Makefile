@@ -1,5 +1,6 @@
 # `make demo` and `make test` are all that a newcomer needs; `make` lists the rest.
-# Another interpreter: `make test PYTHON=python3.12`. Arguments for pytest: `make test ARGS="-k affine -x"`.
+# Another interpreter: `make test PYTHON=python3.12`. Arguments for pytest: `make test ARGS="-k affine -x"`;
+# more processes: `make test WORKERS=8`.
 
 PYTHON  ?= python3
 WORKERS ?= 2
@@ -24,7 +25,7 @@ test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --ignore=tests/docs $(ARGS)
 
 docs: $(STAMP)  ## run every example of the README, the pages in docs/ and the docstrings
-	@$(BIN)/python -m pytest tests/docs $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) tests/docs $(ARGS)
 
 lint: $(STAMP)  ## check style and formatting (ruff)
 	@$(BIN)/ruff check .
@@ -47,9 +48,9 @@ clean:  ## remove the environment and everything that was made
 	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch comes from constraints.txt only: a bare `torch` is a download of several gigabytes on Linux.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(wildcard CMakeLists.txt native/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "pullback needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "pullback needs Python 3.11 or newer; '$(PYTHON)' says: $$($(PYTHON) --version 2>&1 || true)" >&2; \
 	  echo "Install one, or name one that you have: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 	  echo "Could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }

@@ -13,7 +13,7 @@ import torch
 
 from pullback.errors import InputError, SpaceError
 from pullback.space import Space
-from pullback.typing import Float, Int, PerAxis, Tensor
+from pullback.typing import Float, Integer, PerAxis, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class Image:
 
     Raises:
         SpaceError: the data does not have the shape of the space.
+        InputError: the data is not floating point.
 
     Example:
         >>> image = Image.of(np.zeros((40, 64)), spacing=1.5)
@@ -40,6 +41,8 @@ class Image:
         if tuple(self.data.shape[1:]) != self.space.shape:
             raise SpaceError(f"image data of shape {tuple(self.data.shape)} does not fit {self.space!r}; "
                              "it must be (channels, *space.shape)")  # fmt: skip
+        if not self.data.is_floating_point():
+            raise InputError(f"an image needs floating-point data; got {self.data.dtype}; convert it, or use Image.of")
 
     @classmethod
     def of(cls, array: np.ndarray | Tensor, spacing: float | PerAxis = 1.0, space: Space | None = None) -> Image:
@@ -92,27 +95,29 @@ class Labels:
         InputError: the data is not integer.
     """
 
-    data: Int[Tensor, "*spatial"]
+    data: Integer[Tensor, "*spatial"]
     space: Space
 
     def __post_init__(self) -> None:
         if tuple(self.data.shape) != self.space.shape:
             raise SpaceError(f"labels of shape {tuple(self.data.shape)} do not fit {self.space!r}")
-        if self.data.is_floating_point() or self.data.is_complex():
-            raise InputError(f"labels must be whole numbers; got {self.data.dtype}; round them first, or use Image")
+        if self.data.is_floating_point() or self.data.is_complex() or self.data.dtype == torch.bool:
+            raise InputError(f"labels must be whole numbers; got {self.data.dtype}; use Labels.of, or Image")
 
     @classmethod
     def of(cls, array: np.ndarray | Tensor, spacing: float | PerAxis = 1.0, space: Space | None = None) -> Labels:
         """Labels from a bare array whose values are whole numbers, whatever its type."""
         tensor = to_tensor(array)
+        space = space if space is not None else Space.of_array(tensor.shape, spacing)
         if tensor.is_floating_point():
-            rounded = tensor.round()
-            if not torch.equal(rounded, tensor):
-                raise InputError("labels must be whole numbers; this array has fractions: is it an image?")
-            tensor = rounded.to(torch.int32)
+            if not torch.equal(tensor.round(), tensor) or bool(torch.isinf(tensor).any()):  # NaN is equal to nothing
+                raise InputError(
+                    "labels must be whole numbers; this array has fractions, NaN or infinity: is it an image?"
+                )
+            tensor = tensor.to(torch.int32 if float(tensor.abs().max()) < 2**31 else torch.int64)
         elif tensor.dtype in (torch.bool, torch.uint8, torch.int8):
             tensor = tensor.to(torch.int16)
-        return cls(tensor, space if space is not None else Space.of_array(tensor.shape, spacing))
+        return cls(tensor, space)
 
     @property
     def dimension(self) -> int:
@@ -122,7 +127,7 @@ class Labels:
     @property
     def values(self) -> tuple[int, ...]:
         """The labels that occur, without the background."""
-        return tuple(int(v) for v in self.data.unique() if v != 0)
+        return tuple(v for v in torch.unique(self.data).tolist() if v != 0)
 
     def numpy(self) -> np.ndarray:
         """The labels as an array in data order."""
@@ -146,6 +151,8 @@ class Points:
     def __post_init__(self) -> None:
         if self.world.ndim != 2 or self.world.shape[1] not in (2, 3):
             raise InputError(f"points must be (N, 2) or (N, 3); got the shape {tuple(self.world.shape)}")
+        if not self.world.is_floating_point():
+            raise InputError(f"points need floating-point coordinates in mm; got {self.world.dtype}; convert them")
 
     @property
     def dimension(self) -> int:
@@ -159,19 +166,24 @@ class Points:
 
 
 def to_tensor(array: np.ndarray | Tensor) -> Tensor:
-    """A tensor over the same numbers, whatever their type and byte order."""
+    """A tensor of the same numbers, whatever their type and byte order; it shares their memory where it can."""
     if isinstance(array, Tensor):
+        if array.is_complex():
+            raise InputError("real numbers are needed; got a complex tensor; take its magnitude or a part of it")
         return array.detach()
     array = np.asarray(array)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        raise InputError(f"an image must hold real numbers; got an array of type {array.dtype}")
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"real numbers are needed; got an array of type {array.dtype}")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch computes little with wide unsigned integers
         array = array.astype({2: np.int32}.get(array.dtype.itemsize, np.int64))
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # and nothing with more than double precision
+        array = array.astype(np.float64)
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def to_float(array: np.ndarray | Tensor) -> Tensor:
-    """The same numbers as float32 (float64 stays float64 only in tensors that already are)."""
-    if isinstance(array, Tensor):
-        return array.detach() if array.is_floating_point() else array.detach().to(torch.float32)
-    return to_tensor(array).to(torch.float32)
+    """The same numbers as float32; a tensor that is float64 stays so."""
+    tensor = to_tensor(array)
+    double = isinstance(array, Tensor) and array.dtype == torch.float64
+    return tensor if double else tensor.to(torch.float32)

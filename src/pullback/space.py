@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from pullback.errors import SpaceError
-from pullback.typing import Matrix, PerAxis, PointsTensor, Shape, Tensor
+from pullback.typing import Float, Matrix, PerAxis, PointsTensor, Shape, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Space:
         matrix: (D+1, D+1) float64 on the CPU, voxel index -> world RAS+ mm; columns in data order.
 
     Raises:
-        SpaceError: the shape is empty, or the matrix has the wrong size, is not finite or is singular.
+        SpaceError: the shape is empty, or the matrix has the wrong size, is not finite, homogeneous and invertible.
 
     Example:
         >>> space = Space((10, 256, 256), torch.diag(torch.tensor([8.0, 1.5, 1.5, 1.0])))
@@ -47,10 +47,14 @@ class Space:
             raise SpaceError(f"a {len(shape)}D space needs a {size}x{size} matrix; got {tuple(matrix.shape)}")
         if not bool(torch.isfinite(matrix).all()):
             raise SpaceError("the voxel-to-world matrix holds values that are not finite; repair the image header")
+        if not torch.allclose(matrix[-1], torch.eye(size, dtype=torch.float64)[-1], rtol=0, atol=1e-9):
+            raise SpaceError(f"the last row of a voxel-to-world matrix must be 0 ... 0 1; got {matrix[-1].tolist()}")
         volume = float(torch.linalg.det(matrix[:-1, :-1]).abs())
         lengths = matrix[:-1, :-1].norm(dim=0)
         if float(lengths.min()) <= 0 or volume < 1e-6 * float(lengths.prod()):
-            raise SpaceError(f"the voxel-to-world matrix is singular (voxel sizes {lengths.tolist()}); repair the header")
+            raise SpaceError(
+                f"the voxel-to-world matrix is singular (voxel sizes {lengths.tolist()}); repair the header"
+            )
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "matrix", matrix)
 
@@ -64,11 +68,17 @@ class Space:
         Args:
             shape: the array's spatial shape, in data order.
             spacing: mm between voxel centres, one number or one for each axis in data order.
+
+        Raises:
+            SpaceError: a spacing is not a positive number, or there is not one for each axis.
         """
         d = len(shape)
-        steps = [float(spacing)] * d if isinstance(spacing, int | float) else [float(s) for s in spacing]
+        steps = torch.as_tensor(spacing, dtype=torch.float64).flatten().tolist()
+        steps = steps * d if len(steps) == 1 else steps
         if len(steps) != d:
             raise SpaceError(f"the spacing has {len(steps)} numbers for {d} axes; give one for each axis")
+        if not all(0 < step < math.inf for step in steps):
+            raise SpaceError(f"the spacing must be positive and finite; got {steps}; give millimetres between voxels")
         matrix = torch.zeros(d + 1, d + 1, dtype=torch.float64)
         matrix[d, d] = 1.0
         for axis, step in enumerate(steps):
@@ -99,7 +109,8 @@ class Space:
     @property
     def inverse(self) -> Matrix:
         """World mm -> voxel index, (D+1, D+1)."""
-        return torch.linalg.inv(self.matrix)
+        inverse: Tensor = torch.linalg.inv(self.matrix)
+        return inverse
 
     @property
     def centre(self) -> Tensor:
@@ -125,7 +136,7 @@ class Space:
         return apply_matrix(self.inverse, points)
 
     def grid(self) -> PointsTensor:
-        """World mm of every voxel centre, (*shape, D) float64."""
+        """World mm of every voxel centre, (*shape, D) float64 on the CPU."""
         axes = [torch.arange(n, dtype=torch.float64) for n in self.shape]
         return self.to_world(torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1))
 
@@ -140,31 +151,46 @@ class Space:
 
     def resized(self, shape: Sequence[int]) -> Space:
         """The same field of view cut into another number of voxels."""
+        shape = self._per_axis(shape, "a shape")
+        if min(shape) < 1:
+            raise SpaceError(f"cannot resize to the shape {shape}; every axis needs at least one voxel")
         factor = torch.tensor([old / new for old, new in zip(self.shape, shape, strict=True)], dtype=torch.float64)
         change = torch.eye(self.dimension + 1, dtype=torch.float64)
         change[:-1, :-1] = torch.diag(factor)
         change[:-1, -1] = (factor - 1) / 2
-        return Space(tuple(shape), self.matrix @ change)
+        return Space(shape, self.matrix @ change)
 
     def crop(self, start: Sequence[int], stop: Sequence[int]) -> Space:
         """The grid of `data[start:stop]`; negative starts and stops beyond the end pad instead."""
-        return self._moved(start, [b - a for a, b in zip(start, stop, strict=True)])
+        start, stop = self._per_axis(start, "a start"), self._per_axis(stop, "a stop")
+        change = torch.eye(self.dimension + 1, dtype=torch.float64)
+        change[:-1, -1] = torch.tensor(start, dtype=torch.float64)
+        return Space(tuple(b - a for a, b in zip(start, stop, strict=True)), self.matrix @ change)
 
     def flip(self, axis: int) -> Space:
         """The grid of `data.flip(axis)`: the same voxels, stored the other way round."""
+        (axis,) = self._axes([axis])
         change = torch.eye(self.dimension + 1, dtype=torch.float64)
         change[axis, axis], change[axis, -1] = -1.0, self.shape[axis] - 1
         return Space(self.shape, self.matrix @ change)
 
     def permute(self, order: Sequence[int]) -> Space:
         """The grid of `data.permute(order)`: the same voxels, stored with the axes in another order."""
-        columns = [*order, self.dimension]
-        return Space(tuple(self.shape[a] for a in order), self.matrix[:, columns])
+        axes = self._axes(order)
+        if sorted(axes) != list(range(self.dimension)):
+            raise SpaceError(f"an order of {self.dimension} axes must name each of them once; got {tuple(order)}")
+        return Space(tuple(self.shape[a] for a in axes), self.matrix[:, [*axes, self.dimension]])
 
-    def _moved(self, start: Sequence[int], shape: Sequence[int]) -> Space:
-        change = torch.eye(self.dimension + 1, dtype=torch.float64)
-        change[:-1, -1] = torch.tensor([float(s) for s in start], dtype=torch.float64)
-        return Space(tuple(shape), self.matrix @ change)
+    def _per_axis(self, numbers: Sequence[int], what: str) -> Shape:
+        if len(numbers) != self.dimension:
+            raise SpaceError(f"{what} for {self!r} needs {self.dimension} numbers; got {tuple(numbers)}")
+        return tuple(int(n) for n in numbers)
+
+    def _axes(self, axes: Sequence[int]) -> list[int]:
+        """Axes counted from the front; negative ones count from the end, as everywhere in Python."""
+        if not all(-self.dimension <= a < self.dimension for a in axes):
+            raise SpaceError(f"{self!r} has the axes 0 to {self.dimension - 1}; got {tuple(axes)}")
+        return [a % self.dimension for a in axes]
 
     def __repr__(self) -> str:
         size = " x ".join(str(n) for n in self.shape)
@@ -172,7 +198,7 @@ class Space:
         return f"Space({size} voxels of {spacing} mm)"
 
 
-def apply_matrix(matrix: Matrix, points: PointsTensor) -> PointsTensor:
+def apply_matrix(matrix: Matrix, points: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
     """Apply a homogeneous (D+1, D+1) matrix to points (..., D), in the points' own precision and device."""
     matrix = matrix.to(points.device, points.dtype)
     return points @ matrix[:-1, :-1].T + matrix[:-1, -1]

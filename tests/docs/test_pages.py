@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+import pullback as pb
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)?[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,7 +34,7 @@ class Block:
     def commands(self) -> Iterator[tuple[str, str]]:
         """(command, what the page says it prints), for each `$ pullback`."""
         for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
-            command, _, printed = re.sub(r"\\\n\s*", " ", part).partition("\n")
+            command, _, printed = re.sub(r"\s*\\\n\s*", " ", part).partition("\n")
             if command.startswith("pullback"):
                 yield command, printed.strip()
 
@@ -43,16 +45,13 @@ def blocks(text: str) -> list[Block]:
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory) -> Path:
-    """The files that pages speak of: fixed and moving hearts, a segmentation and landmarks on the moving one."""
-    import pullback as pb
-    from pullback.phantom import short_axis
-
+    """The files that pages speak of: two images, a segmentation of the moving one, landmarks on the fixed one."""
     folder = tmp_path_factory.mktemp("inputs")
-    heart = short_axis()
-    turn = pb.Affine.rigid(angles_degrees=8, shift_mm=(2.0, -1.5), centre=heart.space.centre)
-    moving = pb.resample(heart, turn, heart.space)
-    pb.write(heart, folder / "fixed.nii.gz")
-    pb.write(moving, folder / "moving.nii.gz")
+    pair = pb.phantom.make("pair")
+    pb.write_image(pair.fixed, folder / "fixed.nii.gz")
+    pb.write_image(pair.moving, folder / "moving.nii.gz")
+    pb.write_image(pair.moving_labels, folder / "seg.nii.gz")
+    (folder / "points.csv").write_text("name,x,y\nanterior,-130,-100\ninferior,-130,-170\n", encoding="utf-8")
     return folder
 
 
@@ -79,7 +78,8 @@ def check_command(command: str, printed: str, where: str) -> None:
     assert answer.returncode == 0, said
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     if printed:
-        assert doctest.OutputChecker().check_output(printed + "\n", answer.stdout, flags), f"{said}\nexpected:\n{printed}"
+        found = doctest.OutputChecker().check_output(printed + "\n", answer.stdout, flags)
+        assert found, f"{said}\nexpected:\n{printed}"
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -89,11 +89,17 @@ def test_links_lead_somewhere(page):
     assert not missing, f"{page.name} links to what is not there: {missing}"
 
 
+def test_every_design_note_is_listed():
+    folder = ROOT / "docs" / "design_notes"
+    listed = LINK.findall((folder / "README.md").read_text(encoding="utf-8"))
+    assert {note.name for note in folder.glob("*.md")} - {"README.md"} <= set(listed)
+
+
 def test_blocks_and_commands_are_found():
     page = "# T\n\n```console\n$ make\n$ pullback a \\\n    b\nsaid\n```\n\n```python\nx = 1\n```\n```\nplain\n```\n"
     console, python, plain = blocks(page)
-    assert list(console.commands()) == [("pullback a  b".replace("  ", " "), "said")]
-    assert (python.language, python.text, python.line) == ("python", "x = 1\n", 10)
+    assert list(console.commands()) == [("pullback a b", "said")]
+    assert (python.language, python.text, python.line) == ("python", "x = 1\n", 11)
     assert plain.language == ""
 
 

@@ -71,8 +71,23 @@ def overlap(pair: Pair, transform: Transform) -> float:
     weight = _weight(pair, reading(transform, pair.moving_space, pair.fixed_space))
     if weight is None:
         return 1.0
-    whole = float(pair.fixed_space.count if pair.fixed_weight is None else pair.fixed_weight.sum())
-    return float(weight.sum()) / max(whole, 1e-6)
+    return float(weight.sum()) / max(_counted(pair.fixed_weight, pair.fixed_space), 1e-6)
+
+
+def shared(pair: Pair, transform: Transform) -> float:
+    """How much of the smaller of the two images (of what counts in them) lies in the other, about 0 to 1."""
+    fixed = _counted(pair.fixed_weight, pair.fixed_space) * _voxel_volume(pair.fixed_space)
+    moving = _counted(pair.moving_weight, pair.moving_space) * _voxel_volume(pair.moving_space)
+    return overlap(pair, transform) * fixed / max(min(fixed, moving), 1e-6)
+
+
+def _counted(weight: Batch | None, space: Space) -> float:
+    """The number of voxels of an image, each as much as it counts."""
+    return float(space.count if weight is None else weight.sum())
+
+
+def _voxel_volume(space: Space) -> float:
+    return float(torch.linalg.det(space.linear).abs())
 
 
 def _weight(pair: Pair, where: Reading) -> Batch | None:

@@ -19,7 +19,7 @@ class Regulariser(ABC):
 
 @dataclass(frozen=True)
 class Diffusion(Regulariser):
-    """mean |du/dx|^2 (no unit): small where neighbours move alike. Discourages any change of shape, also an affine one."""
+    """mean |du/dx|^2 (no unit): small where neighbours move alike. Discourages affine maps too."""
 
     def loss(self, field: Field, space: Space) -> Float[Tensor, ""]:
         """See `Regulariser`."""

@@ -85,8 +85,10 @@ def other_side(matrix: Matrix) -> Matrix:
 
 def field_from_itk(vectors: np.ndarray) -> Field:
     """(*shape, D) LPS vectors, as ITK stores them, as a (D, *shape) float32 field in RAS."""
-    field = torch.from_numpy(vectors).movedim(-1, 0).to(torch.float32).contiguous()
-    return negated_xy(field)
+    field = torch.empty(vectors.shape[-1], *vectors.shape[:-1], dtype=torch.float32)
+    field.copy_(torch.from_numpy(vectors).movedim(-1, 0))
+    field[:2].neg_()
+    return field
 
 
 def field_to_itk(field: Field) -> np.ndarray:
@@ -98,7 +100,7 @@ def field_to_itk(field: Field) -> np.ndarray:
 
 
 def negated_xy(field: Field) -> Field:
-    """A field with its x and y components negated: LPS to RAS, or back."""
+    """A copy of a field with its x and y components negated: LPS to RAS, or back."""
     field = field.clone()
     field[:2].neg_()
     return field

@@ -4,13 +4,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 from isal import igzip, igzip_threaded, isal_zlib
 
 from pullback.errors import FileFormatError
 from pullback.io.limits import DEFLATE_RATIO, checked_bytes, readable
+
+_unpacked: Any = igzip.open  # isal's functions are not typed
+_packed: Any = igzip_threaded.open
 
 PIECE = 4 << 20
 LEVEL = 1  # of isal's 0 to 3: as small as zlib's own level 1, five to ten times faster; higher levels gain under 2 %
@@ -25,7 +28,7 @@ def is_gzip(path: Path) -> bool:
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """A file's bytes from the start, unpacked if it is gzipped."""
-    with igzip.open(path, "rb") if is_gzip(path) else path.open("rb") as stream:
+    with _unpacked(path, "rb") if is_gzip(path) else path.open("rb") as stream:
         yield cast(BinaryIO, stream)
 
 
@@ -43,7 +46,7 @@ def read_array(path: Path, offset: int, dtype: np.dtype, shape: Sequence[int]) -
     """
     with opened(path) as stream:
         holds = max(most_bytes(path) - offset, 0)
-        _skip(stream, offset)
+        _skip(stream, offset, is_gzip(path))
         array = fill(stream.readinto, dtype, shape, holds)  # type: ignore[attr-defined]
         stream.read(1)  # reaches the end of a gzip stream, where its checksum is compared
     return array
@@ -78,7 +81,7 @@ def fill(readinto: Callable[[memoryview], int], dtype: np.dtype, shape: Sequence
     """
     size = checked_bytes(shape, dtype, holds)
     array = np.empty(tuple(shape), dtype)
-    target = memoryview(array.reshape(-1).view(np.uint8))
+    target = array.reshape(-1).view(np.uint8).data
     done = 0
     while done < size:
         got = readinto(target[done : done + PIECE])
@@ -98,22 +101,22 @@ def writing(path: Path, gzip: bool) -> Iterator[BinaryIO]:
     """A file to write to, gzipped on a few threads if wanted."""
     if gzip:
         threads = min(os.cpu_count() or 1, 4)
-        with igzip_threaded.open(path, "wb", compresslevel=LEVEL, threads=threads) as stream:
+        with _packed(path, "wb", compresslevel=LEVEL, threads=threads) as stream:
             yield cast(BinaryIO, stream)
     else:
         with path.open("wb") as stream:
             yield stream
 
 
-def deflated(array: np.ndarray) -> bytes:
-    """An array's bytes as a zlib stream."""
-    packed: bytes = isal_zlib.compress(as_bytes(array), LEVEL)
+def deflated(array: np.ndarray, wrapper: Literal["zlib", "gzip"] = "zlib") -> bytes:
+    """An array's bytes as a zlib or gzip stream."""
+    packed: bytes = isal_zlib.compress(as_bytes(array), LEVEL, wbits=15 if wrapper == "zlib" else 31)
     return packed
 
 
 def as_bytes(array: np.ndarray) -> memoryview:
     """An array's bytes in C order."""
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _inflater(file: BinaryIO) -> Callable[[memoryview], int]:
@@ -133,8 +136,8 @@ def _inflater(file: BinaryIO) -> Callable[[memoryview], int]:
     return readinto
 
 
-def _skip(stream: BinaryIO, offset: int) -> None:
-    if stream.seekable() and not isinstance(stream, igzip.IGzipFile):
+def _skip(stream: BinaryIO, offset: int, packed: bool) -> None:
+    if not packed:
         stream.seek(offset)
         return
     while offset > 0:

@@ -57,11 +57,15 @@ def _missing(op: str, row: str) -> str | None:
 def choose(op: str, *tensors: Tensor | None) -> Callable[..., Any]:
     """The fastest live row of an op for these tensors, as a function with the op's own signature.
 
+    Where an op has no row of the forced name, or that row does not support the tensors, the reference runs.
+
     Raises:
-        KernelError: `use_kernels` or PULLBACK_KERNELS names a row that this op or this machine does not have.
+        KernelError: `use_kernels` or PULLBACK_KERNELS names a row that no op has, or that this machine cannot run.
     """
     forced = _forced.get()
     for row in _candidates(op, forced):
+        if row == forced and (reason := _missing(op, row)) is not None:
+            raise KernelError(f"the {row!r} kernel of {op!r} cannot run here: {reason}; choose another row, or none")
         if row == "reference" or (
             _missing(op, row) is None and _load(op, row).supports(*(t for t in tensors if t is not None))
         ):
@@ -77,8 +81,9 @@ def _candidates(op: str, forced: str | None) -> tuple[str, ...]:
     rows = ROWS[op]
     if forced is None:
         return rows
-    if not any(forced in r for r in ROWS.values()):
-        raise KernelError(f"there are no {forced!r} kernels; choose one of {sorted({r for rs in ROWS.values() for r in rs})}")
+    names = sorted({row for rows in ROWS.values() for row in rows})
+    if forced not in names:
+        raise KernelError(f"there are no {forced!r} kernels; choose one of {names}")
     return (forced, "reference") if forced in rows and forced != "reference" else ("reference",)
 
 

@@ -1,5 +1,8 @@
-"""How an energy is minimised: what the numbers mean (parametrisation), how they are changed (optimiser), at which
-resolutions (schedule), and the loop that does it (minimise)."""
+"""How an energy is minimised.
+
+What the numbers mean (parametrisation), how they are changed (optimiser), at which resolutions (schedule), and the
+loop that does it (minimise).
+"""
 
 from pullback.optimise.minimise import Objective, Solution, Status, minimise
 from pullback.optimise.optimiser import LBFGS, Adam, GradientDescent, Optimiser

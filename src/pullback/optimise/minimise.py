@@ -24,8 +24,8 @@ class Status(Enum):
     max_steps = "All steps were taken and the loss was still falling a little; more steps might gain something."
     no_overlap = ("The images hardly overlap in world space. Check their headers, or give an initial transform "
                   "(--initial), or let the recipe align centres.")  # fmt: skip
-    diverged = ("The images became less alike than they were at the start. Try the multimodal recipe if their contrast "
-                "differs, masks, or an initial transform.")  # fmt: skip
+    diverged = ("The images are less alike than they were at the start, or opposed in contrast. Try the multimodal "
+                "recipe if their contrast differs, masks, or an initial transform.")  # fmt: skip
     nonfinite = "The loss became NaN or infinite. Check the images for extreme values; use smaller steps."
     folded = ("The deformation folds: it maps several points onto one. Use stronger smoothing, smaller steps or fewer "
               "fine levels.")  # fmt: skip
@@ -53,7 +53,7 @@ class Objective:
         values = params.values.detach().requires_grad_()
         loss = self.loss(Params(values, params.space, params.initial))
         (gradient,) = torch.autograd.grad(loss, values)
-        return float(loss), self.model.precondition(params, gradient)
+        return float(loss.detach()), self.model.precondition(params, gradient)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Solution:
 
     Attributes:
         params: the best numbers seen.
-        loss: their loss.
+        loss: their loss; infinite when not even the first was a number.
         history: the loss before every step.
         status: why the loop ended.
     """
@@ -102,19 +102,18 @@ def minimise(
         history.append(loss)
         watch(count + 1, loss)
         if not math.isfinite(loss):
-            status = Status.nonfinite
-            break
+            return Solution(best, best_loss, tuple(history), Status.nonfinite)
         if loss < best_loss:
             best, best_loss = params, loss
         params = new
         if optimiser.exhausted(state) or _flat(history, tolerance):
             status = Status.converged
             break
-    if status is not Status.nonfinite and params is not best:
-        with torch.no_grad():
-            last = float(objective.loss(params))
-        best, best_loss = (params, last) if last < best_loss else (best, best_loss)
-    return Solution(best, best_loss, tuple(history), status)
+    with torch.no_grad():
+        last = float(objective.loss(params))
+    if last < best_loss:
+        best, best_loss = params, last
+    return Solution(best, best_loss, tuple(history), status if math.isfinite(last) else Status.nonfinite)
 
 
 def _flat(history: list[float], tolerance: float) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pullback.errors import RecipeError
 from pullback.space import Space
 from pullback.typing import Shape
 
-FEWEST_VOXELS = 16
-"""An axis is not shrunk below this many voxels (or its own number, where that is smaller)."""
+FEWEST_VOXELS = 4096
+"""A level keeps about this many voxels at least, 64 x 64 or 16 x 16 x 16: fewer do not fill a joint histogram."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,18 @@ class Schedule:
     Attributes:
         levels: each a resolution and a number of steps.
         tolerance: a level ends early when its loss fell by less than this part over the last ten steps.
+
+    Raises:
+        RecipeError: the levels get coarser again.
     """
 
     levels: tuple[Level, ...]
     tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        shrinks = [level.shrink for level in self.levels]
+        if shrinks != sorted(shrinks, reverse=True):
+            raise RecipeError(f"a schedule needs levels from coarse to fine; got the shrink factors {shrinks}")
 
 
 def level_shape(space: Space, spacing_mm: float) -> Shape:
@@ -46,8 +55,10 @@ def level_shape(space: Space, spacing_mm: float) -> Shape:
 
     A 1.5 x 1.5 x 10 mm stack at 6 mm becomes 6 x 6 x 10: thick slices stay whole.
     """
+    wide = sum(n > 1 for n in space.shape)
+    fewest = round(FEWEST_VOXELS ** (1 / max(wide, 1)))
     shape = []
     for n, spacing in zip(space.shape, space.spacing, strict=True):
         wanted = round(n * spacing / spacing_mm) if spacing < spacing_mm else n
-        shape.append(max(wanted, min(n, FEWEST_VOXELS)))
+        shape.append(max(wanted, min(n, fewest)))
     return tuple(shape)

@@ -21,7 +21,7 @@ from pullback.typing import Float, Int, PointsTensor, Tensor
 APEX, WIDEST, BASE = -48.0, 8.0, 38.0
 """Levels along the axis in mm: tip of the outer wall, widest level, and the plane of the valves."""
 
-Layer = tuple[str, Float[Tensor, "n"]]
+Layer = tuple[str, Float[Tensor, " n"]]
 """A tissue, and a function that is negative inside it, about the distance to its border in mm."""
 
 
@@ -81,8 +81,12 @@ class Anatomy:
         p = self.ripple
         uneven = 0.03 * torch.cos(2 * angle + p[0]) + 0.02 * torch.cos(3 * angle + p[1] + 0.02 * points[:, 2])
         lateral = 0.5 - 0.5 * torch.cos(angle - math.pi)  # trabeculae line the free wall, the septum is smooth
-        fine = lateral * (0.02 * torch.cos(14 * angle + p[2]) + 0.02 * torch.cos(19 * angle + p[3] + 0.1 * points[:, 2]))
-        return distance(r, self.cavity_square(points[:, 2]) * (1 + uneven + fine) ** 2, _slope(self.cavity_mm, points[:, 2]))
+        fine = lateral * (
+            0.02 * torch.cos(14 * angle + p[2]) + 0.02 * torch.cos(19 * angle + p[3] + 0.1 * points[:, 2])
+        )
+        return distance(
+            r, self.cavity_square(points[:, 2]) * (1 + uneven + fine) ** 2, _slope(self.cavity_mm, points[:, 2])
+        )
 
     def outer(self, points: PointsTensor) -> Tensor:
         """Negative inside the outer border of the left ventricular wall."""
@@ -101,15 +105,15 @@ class Anatomy:
         return torch.maximum(flat + corners, tip - 0.6 * margin_mm - points[:, 2])
 
     def papillary(self, points: PointsTensor) -> Tensor:
-        """Negative in the two papillary muscles."""
+        """Negative in the two papillary muscles and the strands beside them."""
         size = (self.cavity_square(points[:, 2]).clamp(min=0).sqrt() / self.cavity_mm).clamp(min=0.05)
-        both = []
-        for degrees, half in ((-48.0, (5.4, 3.6)), (62.0, (4.6, 3.9))):
+        parts = []
+        for degrees, half in ((-50.0, (6.4, 4.0)), (-24.0, (2.6, 1.7)), (62.0, (5.2, 4.3)), (40.0, (2.8, 1.8))):
             a = math.radians(degrees + 8 * math.sin(self.ripple[0]))
-            reach = 0.72 * self.cavity_mm
-            both.append(ellipse(points, (reach * math.cos(a), reach * math.sin(a)), half, degrees, scale=size))
+            reach = (0.74 if half[0] > 4 else 0.84) * self.cavity_mm
+            parts.append(ellipse(points, (reach * math.cos(a), reach * math.sin(a)), half, degrees, scale=size))
         low = torch.maximum(points[:, 2] - 14, APEX + 14 - points[:, 2])  # they stand between apex and mid level
-        return torch.maximum(torch.minimum(*both), low)
+        return torch.maximum(torch.stack(parts).amin(dim=0), low)
 
     def _turned(self, place: tuple[float, float]) -> tuple[float, float]:
         a = math.radians(self.tilt_degrees)
@@ -118,8 +122,8 @@ class Anatomy:
             math.sin(a) * place[0] + math.cos(a) * place[1],
         )
 
-    def labels(self, points: PointsTensor) -> Int[Tensor, "n"]:
-        """1 right ventricular cavity, 2 left ventricular wall, 3 left ventricular cavity, at points (N, 3) of the frame."""
+    def labels(self, points: PointsTensor) -> Int[Tensor, " n"]:
+        """1 right ventricular cavity, 2 left ventricular wall, 3 left ventricular cavity, at points (N, 3)."""
         cavity, outer, right = self.cavity(points) < 0, self.outer(points) < 0, self.right(points) < 0
         labels = torch.where(outer, torch.where(cavity, 3, 2), torch.where(right, 1, 0)).to(torch.int16)
         return torch.where(points[:, 2] < BASE, labels, torch.zeros_like(labels))
@@ -129,16 +133,19 @@ class Anatomy:
         outer, right = self.outer(points), self.right(points)
         right_outer = self.right(points, self.rv_wall_mm)
         heart = torch.minimum(outer, right_outer)
-        _, angle = polar(points)
+        r, angle = polar(points)
         grooves = bump(angle, math.radians(-125), 0.55) + bump(angle, math.radians(118), 0.5)
         uneven = 0.8 * torch.cos(5 * angle + self.ripple[2]) + 0.6 * torch.cos(8 * angle + 0.05 * points[:, 2])
-        yield "fat", heart - 0.4 - 5.0 * grooves - 2.0 * bump(angle, math.radians(190), 0.6) - uneven
+        thick = 5.0 * grooves + 0.8 * bump(angle, math.radians(190), 0.6) + uneven
+        yield "fat", heart - 0.4 - thick * (r / 25).clamp(max=1)
         yield "wall", right_outer
         blood = torch.maximum(right, -outer)
         yield "right blood", blood
-        middle = self._turned((self.rv_centre_mm[0] - 12, self.rv_centre_mm[1] + 14))
-        band = ellipse(points, middle, (11.0, 1.6), 35 + self.tilt_degrees)
-        yield "trabecula", torch.maximum(torch.maximum(band, blood + 0.5), points[:, 2] - 12)
+        middle = self._turned((self.rv_centre_mm[0] - 10, self.rv_centre_mm[1] + 20))
+        band = ellipse(points, middle, (26.0, 1.3), 38 + self.tilt_degrees) + 0.5 * torch.cos(0.4 * points[:, 0])
+        lining = blood + 1.6 + 1.8 * torch.cos(17 * angle + 2 * torch.cos(3 * angle) + self.ripple[3])
+        lining = torch.maximum(lining.neg(), 0.5 * (right + 3).abs() - 1.5)  # small muscles along the free wall
+        yield "trabecula", torch.maximum(torch.maximum(torch.minimum(band, lining), blood), points[:, 2] - 12)
         cavity = self.cavity(points)
         above = (points[:, 2] - BASE) / 2
         yield "wall", torch.maximum(outer, above)
@@ -155,7 +162,7 @@ def _dome(radius: float, tip: float, w: Tensor) -> Tensor:
 
 
 def _slope(radius: float, w: Tensor) -> Tensor:
-    """d radius^2 / dw, near enough for both borders."""
+    """The derivative of `_dome`, near enough for both borders."""
     below = (WIDEST - w).clamp(min=0) / (WIDEST - APEX) ** 2
     above = (w - WIDEST).clamp(min=0) / 80**2
     return 2 * radius**2 * (below - above)

@@ -43,7 +43,7 @@ LOOKS: dict[Contrast, Look] = {
     "cine": Look(
         {
             "air": Tissue(0.01),
-            "fat": Tissue(0.66, 0.05, 0.12),
+            "fat": Tissue(0.60, 0.06, 0.14),
             "muscle": Tissue(0.20, 0.14, 0.14),
             "bone": Tissue(0.08),
             "marrow": Tissue(0.34, 0.15, 0.1),
@@ -55,9 +55,9 @@ LOOKS: dict[Contrast, Look] = {
             "spleen": Tissue(0.34, 0.06, 0.06),
             "canal": Tissue(0.8, 0.1),
             "artery": Tissue(0.8, 0.04, 0.08),
-            "wall": Tissue(0.29, 0.13, 0.08),
+            "wall": Tissue(0.28, 0.11, 0.08),
             "papillary": Tissue(0.31, 0.08, 0.0),
-            "trabecula": Tissue(0.36),
+            "trabecula": Tissue(0.46),
             "blood": Tissue(0.88, 0.04, 0.06),
             "right blood": Tissue(0.80, 0.05, 0.07),
             "atrium": Tissue(0.82, 0.04, 0.06),

@@ -37,19 +37,19 @@ class Monotone:
         rise = (self.slopes[1:] + self.slopes[:-1]) / 2 * self.knots.diff(dim=0)
         return torch.cat([self.knots[:1], self.knots[:1] + rise.cumsum(dim=0)])
 
-    def __call__(self, x: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    def __call__(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """The function at one x for each point."""
         start, height, slope, bend = self._piece(x, "knots")
         u = x - start
         return height + u * (slope + bend * u / 2)
 
-    def inverse(self, y: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    def inverse(self, y: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """The x with f(x) = y, by the quadratic formula in the form that stays exact for small curvature."""
         start, height, slope, bend = self._piece(y, "heights")
         rise = y - height
         return start + 2 * rise / (slope + (slope * slope + 2 * bend * rise).clamp(min=0).sqrt())
 
-    def derivative(self, x: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    def derivative(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """f'(x)."""
         start, _, slope, bend = self._piece(x, "knots")
         return slope + bend * (x - start)

@@ -8,7 +8,7 @@ from pullback.phantom.seeds import stream
 from pullback.phantom.texture import Texture
 
 
-def add_noise(image: Image, sigma: float, seed: int = 0) -> Image:
+def add_noise(image: Image, sigma: float, seed: int = 0, name: str = "") -> Image:
     """The magnitude of the image plus complex Gaussian noise.
 
     Gudbjartsson and Patz, Magnetic Resonance in Medicine 34(6), 1995: |I + n1 + i n2| is Rician.
@@ -16,7 +16,8 @@ def add_noise(image: Image, sigma: float, seed: int = 0) -> Image:
     Args:
         image: non-negative intensities.
         sigma: standard deviation of each part of the noise, in the image's own unit; 0 changes nothing.
-        seed: the same seed gives the same bits.
+        seed: the same seed and name give the same bits.
+        name: of this image among those that share a seed.
 
     Example:
         >>> flat = Image.of(torch.zeros(64, 64))
@@ -27,21 +28,21 @@ def add_noise(image: Image, sigma: float, seed: int = 0) -> Image:
         raise InputError(f"noise needs a sigma of 0 or more; got {sigma}")
     if sigma == 0:
         return image
-    generator = stream(seed, "noise")
+    generator = stream(seed, "noise", name)
     real = torch.randn(image.data.shape, generator=generator, dtype=torch.float32)
     imaginary = torch.randn(image.data.shape, generator=generator, dtype=torch.float32)
     data = torch.hypot(image.data + sigma * real.to(image.data), sigma * imaginary.to(image.data))
     return Image(data, image.space)
 
 
-def add_bias(image: Image, strength: float, seed: int = 0, wavelength_mm: float | None = None) -> Image:
-    """The image times exp(strength * a smooth random field of standard deviation 1), as coils shade an image.
+def add_bias(image: Image, strength: float, seed: int = 0, name: str = "") -> Image:
+    """The image shaded as by receive coils: times exp(strength * a smooth random field of standard deviation 1).
 
     Args:
         image: intensities.
         strength: 0.2 changes intensities by about 20 per cent; 0 changes nothing.
-        seed: the same seed gives the same bits.
-        wavelength_mm: of the shortest wave of the field; the field of view's longest side by default.
+        seed: the same seed and name give the same bits.
+        name: of this image among those that share a seed.
 
     Example:
         >>> shaded = add_bias(Image.of(torch.ones(64, 64)), 0.2)
@@ -50,7 +51,8 @@ def add_bias(image: Image, strength: float, seed: int = 0, wavelength_mm: float 
     """
     if strength == 0:
         return image
-    shortest = max(image.space.extent) if wavelength_mm is None else wavelength_mm
-    field = Texture.random(stream(seed, "bias"), (shortest, 3 * shortest), count=8, dimension=image.dimension)
-    shading = torch.exp(strength * field(image.space.grid() - image.space.centre))
-    return Image(image.data * shading.to(image.data), image.space)
+    side = max(image.space.extent)
+    field = Texture.random(stream(seed, "bias", name), (side, 3 * side), count=8, dimension=image.dimension)
+    values = field(image.space.grid() - image.space.centre)
+    values = (values - values.mean()) / values.std().clamp(min=1e-6)
+    return Image(image.data * torch.exp(strength * values).to(image.data), image.space)

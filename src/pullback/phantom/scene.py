@@ -22,7 +22,7 @@ from pullback.transforms import Affine, Transform
 from pullback.typing import Float, PointsTensor, Tensor
 
 INK_MM = 0.9
-OFFSET_MM = (-8.0, 2.0, -8.0)
+OFFSET_MM = (-16.0, 2.0, -8.0)
 """From the middle of the left ventricle to the middle of the field of view, along u, v and w."""
 
 
@@ -47,7 +47,7 @@ class Scene:
 
     @classmethod
     def at(cls, space: Space, seed: int) -> Scene:
-        """A patient whose heart is in the middle of a field of view; on arrays without geometry v runs down the rows."""
+        """A patient whose heart is in the middle of a field of view; in bare arrays v runs down the rows."""
         d = space.dimension
         axes = torch.diag(torch.tensor([-1.0, -1.0, 1.0][:d], dtype=torch.float64))
         offset = torch.tensor(OFFSET_MM[:d], dtype=torch.float64)
@@ -59,13 +59,16 @@ class Scene:
     def image(
         self, space: Space, contrast: Contrast, transform: Transform | None = None, slice_samples: int = 1
     ) -> Image:
-        """The scene on a grid, optionally seen through a transform: image(x) = scene(transform(x)), exactly.
+        """The scene drawn on a grid, as it is or seen through a transform.
 
         Args:
             space: the grid.
             contrast: cine or t2.
             transform: from the grid's world to the scene's.
             slice_samples: points over the thickness of a slice (the first axis, 3D only) whose mean a voxel shows.
+
+        Returns:
+            The image with image(x) = scene(transform(x)), exactly for one sample.
         """
         blur = 0.6 * sorted(space.spacing)[1 if space.dimension == 3 else 0]
         total = torch.zeros(space.count)
@@ -82,7 +85,7 @@ class Scene:
         points = points if transform is None else transform(points)
         return Labels(self.anatomy.labels(self._frame(points)).reshape(space.shape), space)
 
-    def paint(self, points: PointsTensor, contrast: Contrast, blur_mm: float) -> Float[Tensor, "n"]:
+    def paint(self, points: PointsTensor, contrast: Contrast, blur_mm: float) -> Float[Tensor, " n"]:
         """Intensities at world points (N, D), borders softened by a Gaussian of the given standard deviation."""
         at = self._frame(points)
         chosen = look(contrast)

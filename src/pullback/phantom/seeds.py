@@ -26,4 +26,5 @@ def uniform(generator: torch.Generator, low: float, high: float) -> float:
 def unit_vectors(generator: torch.Generator, count: int, dimension: int) -> Tensor:
     """Directions spread evenly over the circle or sphere, (count, dimension) float64."""
     vectors = torch.randn(count, dimension, generator=generator, dtype=torch.float64)
-    return vectors / vectors.norm(dim=1, keepdim=True)
+    lengths: Tensor = vectors.norm(dim=1, keepdim=True)
+    return vectors / lengths

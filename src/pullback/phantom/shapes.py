@@ -9,7 +9,7 @@ import torch
 
 from pullback.typing import Float, PointsTensor, Tensor
 
-Function = Float[Tensor, "n"]
+Function = Float[Tensor, " n"]
 
 
 def polar(points: PointsTensor) -> tuple[Function, Function]:

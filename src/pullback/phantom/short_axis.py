@@ -17,7 +17,7 @@ def short_axis() -> Image:
     Example:
         >>> heart = short_axis()
         >>> heart.data.shape, int(heart.data.sum())
-        (torch.Size([1, 40, 64]), 494)
+        (torch.Size([1, 40, 64]), 438)
     """
     lv_cavity, lv, rv_cavity, rv = _regions()
     walls = (lv & ~lv_cavity) | (rv & ~rv_cavity)
@@ -42,7 +42,7 @@ def short_axis_labels() -> Labels:
 
 
 def _regions() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Left cavity, left ventricle, right cavity and right ventricle (left half of the image only), each (*SHAPE) bool."""
+    """Left cavity, left ventricle, right cavity and right ventricle (cut in half), each (*SHAPE) bool."""
     y = (torch.arange(SHAPE[0], dtype=torch.float64) - CENTRE[0])[:, None]
     x = (torch.arange(SHAPE[1], dtype=torch.float64) - CENTRE[1])[None, :]
     square = x**2 + y**2

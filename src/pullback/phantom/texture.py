@@ -26,7 +26,7 @@ class Texture:
     """
 
     waves: Float[Tensor, "d count"]
-    phases: Float[Tensor, "count"]
+    phases: Float[Tensor, " count"]
 
     @classmethod
     def random(
@@ -40,7 +40,7 @@ class Texture:
         phases = 2 * math.pi * torch.rand(count, generator=generator, dtype=torch.float64)
         return cls(waves, phases)
 
-    def __call__(self, points: PointsTensor) -> Float[Tensor, "..."]:
+    def __call__(self, points: PointsTensor) -> Float[Tensor, " *n"]:
         """The texture at points (..., D), in their precision."""
         total = torch.zeros_like(points[..., 0])
         for wave, phase in zip(self.waves.T.tolist(), self.phases.tolist(), strict=True):

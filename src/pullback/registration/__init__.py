@@ -1,5 +1,6 @@
 """The main job: two images and a recipe in, a transform out, with an honest account of how it went."""
 
+from pullback.registration import recipes
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.outcome import Outcome, Step
 from pullback.registration.prepare import Prepare, Prepared
@@ -18,5 +19,6 @@ __all__ = [
     "Registration",
     "Stage",
     "Step",
+    "recipes",
     "register",
 ]

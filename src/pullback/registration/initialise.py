@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 
 from pullback.energy import Energy, MutualInformation, Pair, Similarity
-from pullback.energy.energy import overlap
+from pullback.energy.energy import shared
 from pullback.optimise import Level, Status
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
-from pullback.registration.stage import Stage, at_level
+from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
 from pullback.typing import Batch, Float, Tensor
@@ -34,7 +34,7 @@ class AlignCentres(Stage):
     """
 
     starts: tuple[Start, ...] = ("header", "field_of_view", "mass")
-    similarity: Similarity = MutualInformation()
+    similarity: Similarity = field(default_factory=MutualInformation)
     least_overlap: float = 0.3
     margin: float = 0.02
 
@@ -48,11 +48,12 @@ class AlignCentres(Stage):
         del watch
         level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
         pair = at_level(fixed, moving, level)
+        whole = replace(pair, fixed_weight=None, moving_weight=None)
         energy = Energy(self.similarity)
         best: tuple[float, str, Transform] | None = None
         for start in self.starts:
             transform = initial @ Affine.translation(self._shift(start, pair, initial))
-            if symmetric_overlap(pair, transform) < self.least_overlap:
+            if shared(whole, transform) < self.least_overlap or shared(pair, transform) < LEAST_OVERLAP:
                 continue
             with torch.no_grad():
                 loss = float(energy.loss(pair, transform))
@@ -75,7 +76,7 @@ class AlignCentres(Stage):
         return initial.inverse()(there) - here
 
 
-def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Tensor, "d"]:
+def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Tensor, " d"]:
     """The centre of an image's brightness, world mm."""
     mass = data.mean(dim=(0, 1)) if weight is None else (data * weight).mean(dim=(0, 1))
     mass = mass.to(torch.float64).cpu()
@@ -87,10 +88,3 @@ def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Ten
         along = mass.sum(dim=[a for a in range(mass.ndim) if a != axis])
         index.append(float((along * torch.arange(n, dtype=torch.float64)).sum()) / total)
     return space.to_world(torch.tensor(index, dtype=torch.float64))
-
-
-def symmetric_overlap(pair: Pair, transform: Transform) -> float:
-    """The share of the smaller field of view that lies inside the other."""
-    inside = overlap(Pair(pair.fixed, pair.moving, pair.fixed_space, pair.moving_space), transform)
-    volumes = [float(space.linear.det().abs()) * space.count for space in (pair.fixed_space, pair.moving_space)]
-    return inside * volumes[0] / min(volumes)

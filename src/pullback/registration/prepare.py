@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from pullback import ops
@@ -12,7 +13,9 @@ from pullback.image import Image
 from pullback.space import Space
 from pullback.typing import Batch, Float, Tensor
 
-MOST_FOR_PERCENTILES = 1_000_000
+MOSTLY = 0.5
+"""A mask over more than this share of its image cuts something out of it; over less, it chooses a region."""
+LEAST_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +33,20 @@ class Prepared:
     weight: Batch | None = None
 
     def on_level(self, space: Space) -> Prepared:
-        """The same image on a coarser grid over the same field of view."""
-        weight = None if self.weight is None else ops.resize(self.weight, space.shape)
-        return Prepared(ops.resize(self.data, space.shape), space, weight)
+        """The same image on a coarser grid over the same field of view.
+
+        Under a mask, voxels are averaged by their weights, so that what does not count leaks into nothing that does;
+        beyond the mask's rim the image is continued by what lies within it.
+        """
+        if self.weight is None:
+            return Prepared(ops.resize(self.data, space.shape), space)
+        weight = ops.resize(self.weight, space.shape)
+        total = ops.resize(self.data * self.weight, space.shape)
+        reach = [1.0] * space.dimension
+        near, near_weight = ops.smooth(total, reach), ops.smooth(weight, reach)
+        beyond = torch.where(near_weight > LEAST_WEIGHT, near / near_weight.clamp(min=LEAST_WEIGHT), 0.0)
+        data = torch.where(weight > LEAST_WEIGHT, total / weight.clamp(min=LEAST_WEIGHT), beyond)
+        return Prepared(data, space, weight)
 
 
 @dataclass(frozen=True)
@@ -47,38 +61,54 @@ class Prepare:
     low_percentile: float = 0.1
     high_percentile: float = 99.8
 
-    def run(self, image: Image, mask: Image | None, device: str, name: str) -> Prepared:
-        """The prepared image.
+    def pair(
+        self, fixed: Image, moving: Image, fixed_mask: Image | None, moving_mask: Image | None, device: str
+    ) -> tuple[Prepared, Prepared]:
+        """Both images prepared.
+
+        Percentiles are those of the voxels that count, unless a mask chooses a region of one image only: then both are
+        scaled as wholes, since a scale found in a region of one would not suit the other.
 
         Args:
-            image: any intensities.
-            mask: how much each voxel counts, on the same grid; None for all alike.
+            fixed: the image that stays.
+            moving: the image that is pulled back.
+            fixed_mask: how much each fixed voxel counts, on the same grid; None for all alike.
+            moving_mask: likewise for the moving image.
             device: where the stages will run.
-            name: what to call the image in an error ("fixed" or "moving").
 
         Raises:
-            InputError: the image is constant, or its mask is empty.
+            InputError: an image is constant (under its mask), or its mask is empty.
         """
-        data = image.data.to(device, torch.float32)
-        weight = None
+        both = fixed_mask is not None and moving_mask is not None
+        f = self._run(fixed, fixed_mask, device, "fixed", both)
+        return f, self._run(moving, moving_mask, device, "moving", both)
+
+    def _run(self, image: Image, mask: Image | None, device: str, name: str, both: bool) -> Prepared:
+        data, weight, counted = image.data.to(device, torch.float32), None, None
         if mask is not None:
             weight = mask.data[:1].to(device, torch.float32).clamp(0, 1)[None]
-            if not bool((weight > 0).any()):
+            inside = weight[0, 0] > 0
+            if not bool(inside.any()):
                 raise InputError(f"the {name} mask is empty; give one with at least one voxel above 0")
-        channels = [self._scaled(channel, name) for channel in data]
+            counted = inside if both or float(inside.float().mean()) > MOSTLY else None
+        names = [name] if len(data) == 1 else [f"{name} (channel {c + 1})" for c in range(len(data))]
+        channels = [self._scaled(channel, counted, n) for channel, n in zip(data, names, strict=True)]
         return Prepared(torch.stack(channels)[None], image.space, weight)
 
-    def _scaled(self, channel: Float[Tensor, "*spatial"], name: str) -> Float[Tensor, "*spatial"]:
-        low, high = percentiles(channel, (self.low_percentile, self.high_percentile))
+    def _scaled(self, channel: Float[Tensor, "*spatial"], counted: Tensor | None, name: str) -> Tensor:
+        values = channel if counted is None else channel[counted]
+        low, high = percentiles(values, (self.low_percentile, self.high_percentile))
         if high <= low:  # almost everything has one value: fall back on the whole range
-            low, high = float(channel.min()), float(channel.max())
+            low, high = float(values.min()), float(values.max())
         if high <= low:
-            raise InputError(f"the {name} image is constant (every voxel is {low:g}): there is nothing to align")
+            where = "" if counted is None else " under its mask"
+            raise InputError(f"the {name} image is constant{where} (every voxel is {low:g}): there is nothing to align")
         return ((channel - low) / (high - low)).clamp(0, 1)
 
 
 def percentiles(values: Tensor, wanted: tuple[float, ...]) -> list[float]:
-    """Percentiles of the values, of an even sample of them where there are very many."""
-    flat = values.flatten()
-    flat = flat[:: max(1, flat.numel() // MOST_FOR_PERCENTILES)].sort().values
-    return [float(flat[round((len(flat) - 1) * p / 100)]) for p in wanted]
+    """Percentiles of the values, each the value of one of them."""
+    flat = values.detach().flatten().cpu().numpy()
+    ranks = [round((flat.size - 1) * p / 100) for p in wanted]
+    sorted_there = np.partition(flat, ranks)
+    return [float(sorted_there[rank]) for rank in ranks]

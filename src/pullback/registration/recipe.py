@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pullback.errors import RecipeError
 from pullback.registration.prepare import Prepare
+from pullback.registration.ranges import check_ranges
 from pullback.registration.stage import Stage
 
 
@@ -20,14 +21,15 @@ class Recipe:
         prepare: how intensities are brought to a common scale.
 
     Raises:
-        RecipeError: there are no stages.
+        RecipeError: there are no stages, or a number in them makes no sense.
     """
 
     name: str
     description: str
     stages: tuple[Stage, ...]
-    prepare: Prepare = Prepare()
+    prepare: Prepare = field(default_factory=Prepare)
 
     def __post_init__(self) -> None:
         if not self.stages:
             raise RecipeError(f"the recipe {self.name!r} has no stages; give it at least one")
+        check_ranges(self)

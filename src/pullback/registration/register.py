@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
-from typing import Any
 
 import torch
 
 from pullback import ops
-from pullback.energy import Energy, NCC
-from pullback.energy.energy import overlap
+from pullback.energy import NCC, Energy, Pair, Similarity
+from pullback.energy.energy import overlap, shared
 from pullback.evaluate import deformation
+from pullback.image import Image
 from pullback.optimise import Level, Status
 from pullback.registration.check import check
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.recipe import Recipe
 from pullback.registration.registration import Quality, Registration
-from pullback.registration.stage import Optimise, Stage, at_level
-from pullback.image import Image
+from pullback.registration.stage import LEAST_OVERLAP, Optimise, Stage, at_level
+from pullback.space import Space
 from pullback.transforms import Affine, Transform
 
 MOST_FOLDING_PERCENT = 0.5
 MANY_VOXELS = 1_000_000
+LEAST_RISE = 1e-3
+"""A loss must rise by more than this to count as a rise."""
 
 
 def register(
@@ -57,8 +60,7 @@ def register(
     """
     check(fixed, moving, initial, fixed_mask, moving_mask)
     start = Affine.identity(fixed.dimension) if initial is None else initial
-    f = recipe.prepare.run(fixed, fixed_mask, device, "fixed")
-    m = recipe.prepare.run(moving, moving_mask, device, "moving")
+    f, m = recipe.prepare.pair(fixed, moving, fixed_mask, moving_mask, device)
     outcomes: list[Outcome] = []
     transform: Transform = start
     whole = sum(stage.work for stage in recipe.stages)
@@ -69,8 +71,11 @@ def register(
         transform = outcome.transform
         if not outcome.status.ok:
             break
-    quality = _quality(f, m, start, transform, recipe)
-    return Registration(fixed, moving, transform, _status(outcomes, quality), tuple(outcomes), quality, recipe)
+    similarity, level = _judge(recipe)
+    path = (start, *(outcome.transform for outcome in outcomes))
+    quality = _quality(at_level(f, m, level), path, similarity, fixed.space)
+    status = _status(outcomes[-1].status, quality, similarity)
+    return Registration(fixed, moving, transform, status, tuple(outcomes), quality, recipe)
 
 
 def _timed(stage: Stage, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch) -> Outcome:
@@ -89,28 +94,42 @@ def _scaled(watch: Watch, before: float, work: float, whole: float) -> Watch:
     return tell
 
 
-def _quality(fixed: Prepared, moving: Prepared, start: Transform, transform: Transform, recipe: Recipe) -> Quality:
-    last = next((s for s in reversed(recipe.stages) if isinstance(s, Optimise)), None)
-    energy = Energy(NCC() if last is None else last.energy.similarity)
-    pair = at_level(fixed, moving, Level(2.0 if fixed.space.count > MANY_VOXELS else 1.0, 1))
+def _judge(recipe: Recipe) -> tuple[Similarity, Level]:
+    """What the recipe minimises last, at its last resolution: at another, another transform might seem better."""
+    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise)]
+    return (stages[-1].energy.similarity, stages[-1].schedule.levels[-1]) if stages else (NCC(), Level(1.0, 1))
+
+
+def _quality(pair: Pair, path: tuple[Transform, ...], similarity: Similarity, space: Space) -> Quality:
+    """Figures on the last of the transforms that the stages went through, and the loss where they set out."""
+    energy, transform = Energy(similarity), path[-1]
+    fine = space if space.count <= MANY_VOXELS else pair.fixed_space
     with torch.no_grad():
-        before, after = (float(energy.loss(pair, t)) for t in (start, transform))
-        summary = deformation(transform, pair.fixed_space)
-        return Quality(
-            before,
-            after,
-            overlap(pair, transform),
-            summary.jacobian_min,
-            summary.jacobian_max,
-            summary.fold_percent,
-            summary.largest_mm,
-        )
+        before, after = (float(energy.loss(pair, t)) for t in (_first_meeting(pair, path), transform))
+        summary = deformation(transform, fine)
+    return Quality(
+        loss_before=before,
+        loss_after=after,
+        overlap=overlap(pair, transform),
+        jacobian_min=summary.jacobian_min,
+        jacobian_max=summary.jacobian_max,
+        fold_percent=summary.fold_percent,
+        displacement_mm=summary.largest_mm,
+    )
 
 
-def _status(outcomes: list[Outcome], quality: Quality) -> Status:
-    status = outcomes[-1].status
-    if status.ok and quality.fold_percent > MOST_FOLDING_PERCENT:
+def _first_meeting(pair: Pair, path: tuple[Transform, ...]) -> Transform:
+    """The first transform under which the images overlap: where they do not, there is no loss to compare with."""
+    return next((t for t in path if shared(pair, t) >= LEAST_OVERLAP), path[-1])
+
+
+def _status(status: Status, quality: Quality, similarity: Similarity) -> Status:
+    """How it ended, once the result has been looked at."""
+    if not status.ok:
+        return status
+    if not math.isfinite(quality.loss_after):
+        return Status.nonfinite
+    if quality.fold_percent > MOST_FOLDING_PERCENT:
         return Status.folded
-    if status.ok and quality.loss_after > quality.loss_before + 1e-3 and quality.overlap > 0:
-        return Status.diverged
-    return status
+    worse = quality.loss_after > quality.loss_before + LEAST_RISE
+    return Status.diverged if worse or quality.loss_after > similarity.unrelated else status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pullback.image import Image
@@ -15,10 +16,13 @@ from pullback.transforms import Transform, resample
 
 @dataclass(frozen=True)
 class Quality:
-    """Figures that tell whether to look twice. A low loss is not accuracy: that needs labels, landmarks or a known warp.
+    """Figures that tell whether to look twice.
+
+    A low loss is not accuracy: that needs labels, landmarks or a known warp.
 
     Attributes:
-        loss_before: the last stage's loss with the headers' alignment alone (or the given initial transform).
+        loss_before: the last stage's loss where the registration began: as the headers say, or at the given initial
+            transform, or, where the images do not meet there, with their centres aligned.
         loss_after: the same loss with the final transform.
         overlap: share of the fixed image that is pulled from inside the moving image.
         jacobian_min: smallest local volume change of the deformation (1 is none; not positive is folding).
@@ -79,6 +83,12 @@ class Registration:
     def warped(self) -> Image:
         """The moving image pulled back onto the fixed grid, read linearly, 0 outside."""
         return resample(self.moving, self.transform, self.fixed.space)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write warped.nii.gz, transform.h5, recipe.yaml and result.json into a folder; see `saved`."""
+        from pullback.registration.saved import save  # noqa: PLC0415 - saved builds Registrations itself
+
+        return save(self, folder)
 
     def __repr__(self) -> str:
         return f"Registration({self.recipe.name}: {self.status.name}, {self.seconds:.2f} s, {self.transform!r})"

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from pullback.energy import Energy, Pair
-from pullback.energy.energy import overlap
+from pullback.energy.energy import shared
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
 from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
@@ -14,6 +14,7 @@ from pullback.registration.prepare import Prepared
 from pullback.transforms import Transform
 
 LEAST_OVERLAP = 0.05
+"""Share of the smaller image that must lie in the other for there to be something to compare."""
 
 
 class Stage(ABC):
@@ -60,7 +61,7 @@ class Optimise(Stage):
     @property
     def name(self) -> str:
         """See `Stage`."""
-        return str(getattr(self.model, "freedom", "deformable"))
+        return self.model.name
 
     @property
     def work(self) -> float:
@@ -81,7 +82,7 @@ class Optimise(Stage):
                 if params is None
                 else self.model.refine(params, space)
             )
-            if overlap(pair, self.model.build(params)) < LEAST_OVERLAP:
+            if shared(pair, self.model.build(params)) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
             told = _Teller(self, number, level, done, watch)
             solution = self._level(pair, params, level, told)

@@ -25,12 +25,11 @@ class Affine(Transform):
         InputError: the matrix is not homogeneous, not finite, or cannot be inverted.
 
     Example:
-        The tutorial's first exercise, 30 degrees clockwise on the screen about the middle of an image:
+        The tutorial's first exercise, an image turned by 30 degrees clockwise on the screen about its middle:
 
-        >>> from pullback.phantom import short_axis
-        >>> heart = short_axis()
-        >>> turn = Affine.rigid(angles_degrees=30, centre=heart.space.centre)
-        >>> turn(heart.space.centre).allclose(heart.space.centre)
+        >>> space = Space.of_array((40, 64))
+        >>> turn = Affine.rigid(angles_degrees=-30, centre=space.centre)
+        >>> turn(space.centre).allclose(space.centre)
         True
     """
 
@@ -38,9 +37,9 @@ class Affine(Transform):
 
     def __post_init__(self) -> None:
         matrix = torch.as_tensor(self.matrix).to("cpu", torch.float64)
-        d = matrix.shape[-1] - 1
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or d not in (2, 3):
+        if tuple(matrix.shape) not in ((3, 3), (4, 4)):
             raise InputError(f"an affine transform needs a 3x3 (2D) or 4x4 (3D) matrix; got {tuple(matrix.shape)}")
+        d = matrix.shape[-1] - 1
         values = matrix.detach()
         if not bool(torch.isfinite(values).all()):
             raise InputError("an affine transform needs a finite matrix; got NaN or infinity")
@@ -58,8 +57,10 @@ class Affine(Transform):
 
     @classmethod
     def translation(cls, shift_mm: Sequence[float] | Tensor) -> Affine:
-        """x -> x + shift. The warped image moves by *minus* the shift, since it is pulled back."""
+        """The map x -> x + shift. The warped image moves by *minus* the shift, since it is pulled back."""
         shift = torch.as_tensor(shift_mm, dtype=torch.float64)
+        if shift.shape not in ((2,), (3,)):
+            raise InputError(f"a translation needs 2 or 3 numbers, mm along x, y (and z); got {shift.tolist()}")
         matrix = torch.eye(len(shift) + 1, dtype=torch.float64)
         matrix[:-1, -1] = shift
         return cls(matrix)
@@ -75,9 +76,10 @@ class Affine(Transform):
         """Rotate about a centre, then shift.
 
         Args:
-            angles_degrees: one number in 2D: positive turns points counter-clockwise in the world's (x, y), so that
-                the *warped image* turns clockwise seen with x to the right and y up. Three numbers in 3D: turns about
-                the world's x, then y, then z axis.
+            angles_degrees: one number in 2D: positive turns points from the world's x axis towards its y axis. On the
+                screen, where ITK's placement of bare arrays has x to the left and y up, points then turn clockwise and
+                the *warped image* turns counter-clockwise. Three numbers in 3D: turns about the world's x, then y, then
+                z axis, each right-handed.
             shift_mm: added after the rotation, (D,).
             centre: the point that a pure rotation leaves where it is, world mm; the world's origin by default.
             dimension: 2 or 3, needed only where nothing else tells.
@@ -94,7 +96,7 @@ class Affine(Transform):
         dimension: int = 2,
     ) -> Affine:
         """Rotate and scale evenly about a centre, then shift. See `rigid`."""
-        angles = [angles_degrees] if isinstance(angles_degrees, int | float) else list(angles_degrees)
+        angles: list[float] = torch.as_tensor(angles_degrees, dtype=torch.float64).flatten().tolist()
         d = 3 if len(angles) == 3 else next((len(v) for v in (shift_mm, centre) if v is not None), dimension)
         if len(angles) != (1 if d == 2 else 3) and any(angles):
             raise InputError(f"a {d}D rotation needs {1 if d == 2 else 3} angle(s); got {angles}")
@@ -107,8 +109,10 @@ class Affine(Transform):
         shift_mm: Sequence[float] | Tensor | None = None,
         centre: Sequence[float] | Tensor | None = None,
     ) -> Affine:
-        """x -> linear (x - centre) + centre + shift, for any (D, D) linear part: scaling, shear, rotation."""
-        linear = torch.as_tensor(linear).to(torch.float64)
+        """The map x -> linear (x - centre) + centre + shift, for any (D, D) linear part: scaling, shear, rotation."""
+        linear = torch.as_tensor(linear).to("cpu", torch.float64)
+        if tuple(linear.shape) not in ((2, 2), (3, 3)):
+            raise InputError(f"the linear part of a transform must be 2x2 or 3x3; got {tuple(linear.shape)}")
         d = linear.shape[-1]
         zero = torch.zeros(d, dtype=torch.float64)
         shift = zero if shift_mm is None else torch.as_tensor(shift_mm, dtype=torch.float64)
@@ -139,7 +143,6 @@ class Affine(Transform):
 
     def displace(self, space: Space, first: Field | None = None) -> Field:
         """See `Transform`."""
-        dtype = torch.float32 if first is None else first.dtype
         change = (self.matrix - torch.eye(self.dimension + 1, dtype=torch.float64)) @ space.matrix
         field = torch.zeros(self.dimension, *space.shape, dtype=torch.float64)
         field += change[:-1, -1].view(-1, *[1] * self.dimension)
@@ -147,7 +150,7 @@ class Affine(Transform):
             ramp = torch.arange(n, dtype=torch.float64).view([n if a == axis else 1 for a in range(self.dimension)])
             field += change[:-1, axis].view(-1, *[1] * self.dimension) * ramp
         if first is None:
-            return field.to(dtype)
+            return field.to(torch.float32)
         return field.to(first) + torch.einsum("ij,j...->i...", self.linear.to(first), first)
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from pullback.image import Image, Labels
 from pullback.space import Space
 from pullback.transforms.split import split
 from pullback.transforms.transform import Transform
-from pullback.typing import Batch, Interpolation, Matrix
+from pullback.typing import Batch, Interpolation, Matrix, Tensor
 
 
 def resample(
@@ -57,8 +57,8 @@ def resample_labels(labels: Labels, transform: Transform, onto: Space, smooth: b
         labels: what to pull back.
         transform: fixed world -> moving world.
         onto: the grid to make, in the fixed world.
-        smooth: False takes the nearest label; True reads each label's indicator linearly and takes the largest, which
-            gives smoother outlines when grids differ.
+        smooth: False takes the nearest label; True reads the share of each label linearly, background and the outside
+            among them, and takes the largest, which gives smoother outlines when grids differ.
 
     Returns:
         Labels on `onto`, of the same integer type.
@@ -68,22 +68,25 @@ def resample_labels(labels: Labels, transform: Transform, onto: Space, smooth: b
     """
     _check(labels.space, transform, onto)
     matrix, displacement, mix = reading(transform, labels.space, onto)
-    values, index = labels.data.unique(return_inverse=True)  # indices are small: float32 holds them exactly
-    index = index.to(torch.float32)[None, None]
-    zero = _position_of_zero(values)
-    if not smooth:
-        picked = ops.sample(
-            index, matrix, displacement, mix, shape=onto.shape, interpolation="nearest", outside=float(zero)
+    displacement = None if displacement is None else displacement.to(labels.data.device)
+
+    def read(image: Tensor, interpolation: Interpolation, outside: float) -> Tensor:
+        batch = image.to(torch.float32)[None, None]
+        whole = ops.sample(
+            batch, matrix, displacement, mix, shape=onto.shape, interpolation=interpolation, outside=outside
         )
-        table = values if zero < len(values) else torch.cat([values, values.new_zeros(1)])
-        return Labels(table[picked[0, 0].long()], onto)
-    best = torch.full(onto.shape, 0.5)
-    result = torch.zeros(onto.shape, dtype=values.dtype)
-    for k, value in enumerate(values):
-        if value != 0:
-            share = ops.sample((index == k).float(), matrix, displacement, mix, shape=onto.shape, outside=0.0)[0, 0]
-            result = torch.where(share > best, value, result)
-            best = torch.maximum(share, best)
+        return whole[0, 0]
+
+    values, index = torch.unique(labels.data, return_inverse=True)
+    if not smooth:
+        table = torch.cat([values.new_zeros(1), values])  # positions in it are small: single precision holds them
+        return Labels(table[read(index + 1, "nearest", 0.0).long()], onto)
+    best = read(labels.data == 0, "linear", 1.0)
+    result = torch.zeros_like(best, dtype=values.dtype)
+    for value in values[values != 0]:
+        share = read(labels.data == value, "linear", 0.0)
+        result = torch.where(share > best, value, result)
+        best = torch.maximum(share, best)
     return Labels(result, onto)
 
 
@@ -98,12 +101,7 @@ def reading(transform: Transform, moving: Space, onto: Space) -> Reading:
     return (into @ onto.matrix)[:-1], None if field is None else field[None], into[:-1, :-1]
 
 
-def _position_of_zero(values: torch.Tensor) -> int:
-    found = (values == 0).nonzero()
-    return int(found[0]) if len(found) else len(values)
-
-
 def _check(space: Space, transform: Transform, onto: Space) -> None:
     if not space.dimension == transform.dimension == onto.dimension:
-        raise SpaceError(f"cannot pull a {space.dimension}D image back through a {transform.dimension}D transform onto a "
-                         f"{onto.dimension}D grid; all three must agree")  # fmt: skip
+        raise SpaceError(f"cannot pull a {space.dimension}D image back through a {transform.dimension}D transform onto "
+                         f"a {onto.dimension}D grid; all three must agree")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,7 @@ class Composite(Transform):
     Make one with `a @ b`, which keeps the parts flat and folds neighbouring matrices into one.
 
     Attributes:
-        parts: two or more transforms of one dimension.
+        parts: transforms of one dimension.
 
     Raises:
         InputError: no parts, or parts of different dimension.
@@ -62,18 +63,27 @@ class Composite(Transform):
 
 
 def chain(*transforms: Transform) -> Transform:
-    """Flatten composites, and multiply neighbouring matrices."""
-    flat: list[Transform] = []
-    for transform in transforms:
-        for part in transform.parts if isinstance(transform, Composite) else (transform,):
-            if flat and isinstance(flat[-1], Affine) and isinstance(part, Affine):
-                if flat[-1].dimension != part.dimension:
-                    raise InputError(f"cannot chain transforms of dimensions {flat[-1].dimension} and {part.dimension}")
-                flat[-1] = Affine(flat[-1].matrix @ part.matrix)
-            else:
-                flat.append(part)
-    useful = [part for part in flat if not _is_identity(part)] or flat[:1]
-    return useful[0] if len(useful) == 1 else Composite(tuple(useful))
+    """One transform out of several, flat, with neighbouring matrices multiplied and identities left out.
+
+    Raises:
+        InputError: no transforms, or transforms of different dimension.
+    """
+    parts: list[Transform] = []
+    for part in _flat(Composite(transforms)):
+        if parts and isinstance(parts[-1], Affine) and isinstance(part, Affine):
+            parts[-1] = Affine(parts[-1].matrix @ part.matrix)
+        else:
+            parts.append(part)
+    parts = [part for part in parts if not _is_identity(part)] or [Affine.identity(transforms[0].dimension)]
+    return parts[0] if len(parts) == 1 else Composite(tuple(parts))
+
+
+def _flat(transform: Transform) -> Iterator[Transform]:
+    if isinstance(transform, Composite):
+        for part in transform.parts:
+            yield from _flat(part)
+    else:
+        yield transform
 
 
 def _is_identity(part: Transform) -> bool:

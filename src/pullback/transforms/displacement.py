@@ -62,6 +62,7 @@ class Displacement(Transform):
         matrix = (self.space.inverse @ space.matrix)[:-1]
         if first is None:
             return ops.sample(self.field[None], matrix, shape=space.shape)[0]
+        first = first.to(self.field.device, torch.promote_types(first.dtype, self.field.dtype))
         return first + ops.sample(self.field[None], matrix, first[None], self.mix)[0]
 
     def jacobian(self) -> torch.Tensor:

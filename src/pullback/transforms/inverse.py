@@ -45,13 +45,16 @@ class Inverse(Transform):
 
     def displace(self, space: Space, first: Field | None = None) -> Field:
         """See `Transform`."""
-        grid = space.grid().to(torch.float32 if first is None else first.dtype)
+        field = self.forward.field
+        first = None if first is None else first.to(field.device, torch.promote_types(first.dtype, field.dtype))
+        grid = space.grid().to(field if first is None else first)
         points = grid if first is None else grid + first.movedim(0, -1)
         return (self.move(points) - grid).movedim(-1, 0)
 
     def residual(self, points: PointsTensor) -> Tensor:
         """|T(inverse(x)) - x| in mm at each point: how far from exact this inverse is there."""
-        return (self.forward.move(self.move(points)) - points).norm(dim=-1)
+        gap: Tensor = (self.forward.move(self.move(points)) - points).norm(dim=-1)
+        return gap
 
     def _solve(self, x: Tensor) -> Tensor:
         """Newton's method on every point at once; only those not yet solved are worked on."""
@@ -90,7 +93,7 @@ def _read(forward: Displacement, field: Tensor, points: Tensor) -> tuple[Tensor,
 
 
 def _derivatives(forward: Displacement) -> Tensor:
-    """d field / d voxel, (D * D, *shape): row i, column j is component i along grid axis j."""
+    """How the field changes from voxel to voxel, (D * D, *shape): component i along grid axis j at D i + j."""
     columns = [
         torch.gradient(forward.field, dim=a + 1)[0] if n > 1 else torch.zeros_like(forward.field)
         for a, n in enumerate(forward.space.shape)

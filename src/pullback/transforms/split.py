@@ -20,7 +20,8 @@ def split(transform: Transform, space: Space) -> tuple[Affine, Field | None]:
         The matrices on the moving side as one Affine, and the rest as a displacement (D, *shape) in mm on the grid, or
         None when there is no rest.
     """
-    parts = transform.parts if isinstance(transform, Composite) else (transform,)
+    whole = chain(transform)
+    parts = whole.parts if isinstance(whole, Composite) else (whole,)
     affine, rest = Affine.identity(transform.dimension), parts
     if isinstance(parts[0], Affine):
         affine, rest = parts[0], parts[1:]

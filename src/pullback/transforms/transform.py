@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 
 from pullback.errors import InputError
+from pullback.image import to_tensor
 from pullback.space import Space
-from pullback.typing import Field, PointsTensor, Tensor
+from pullback.typing import Field, PointsTensor, Shaped, Tensor
 
 
 class Transform(ABC):
@@ -39,28 +43,28 @@ class Transform(ABC):
             first: (D, *shape) mm, a displacement on that grid that comes before this transform; none by default.
 
         Returns:
-            (D, *shape) float32 (or the precision of `first`), mm along the world axes.
+            (D, *shape) mm along the world axes: in float32, unless `first` or a field of this transform is more
+            precise, and on the device of those.
         """
 
-    def __call__(self, points: PointsTensor) -> PointsTensor:
+    def __call__(self, points: Shaped[Tensor, "*n d"] | np.ndarray | Sequence[Any]) -> PointsTensor:
         """The images of world points in mm.
 
         Args:
-            points: (..., D), a tensor, or anything that becomes one.
+            points: (..., D), a tensor, an array or lists of numbers.
 
         Returns:
-            A tensor of the same shape.
+            A tensor of the same shape, of the points' own precision; double where they were whole numbers or no tensor.
 
         Raises:
             InputError: the last axis does not have one coordinate for each dimension.
         """
-        points = points if isinstance(points, Tensor) else torch.as_tensor(points)
-        if not points.is_floating_point():
-            points = points.to(torch.float64)
-        if points.ndim == 0 or points.shape[-1] != self.dimension:
-            raise InputError(f"a {self.dimension}D transform moves points of {self.dimension} coordinates (x, y, ... in "
-                             f"mm, last axis); got the shape {tuple(points.shape)}")  # fmt: skip
-        return self.move(points)
+        where = points if isinstance(points, Tensor) else to_tensor(np.asarray(points))
+        where = where if where.is_floating_point() else where.to(torch.float64)
+        if where.ndim == 0 or where.shape[-1] != self.dimension:
+            raise InputError(f"a {self.dimension}D transform moves points of {self.dimension} coordinates (mm, on the "
+                             f"last axis); got the shape {tuple(where.shape)}")  # fmt: skip
+        return self.move(where)
 
     def __matmul__(self, first: Transform) -> Transform:
         """`a @ b` is a after b: (a @ b)(x) == a(b(x))."""

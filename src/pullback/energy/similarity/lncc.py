@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pullback import ops
 from pullback.energy.similarity.similarity import Similarity
 from pullback.space import Space
 from pullback.typing import Batch, Float, Shape, Tensor
-
-
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,8 @@ class LNCC(Similarity):
     radius_voxels: int = 2
     radii: Shape | None = None
 
+    unrelated: ClassVar[float] = 1.0
+
     def on(self, space: Space) -> LNCC:
         """The box in voxels of this grid: the same reach in mm along every axis, whatever the slice thickness."""
         if self.radii is not None:
@@ -33,7 +34,7 @@ class LNCC(Similarity):
         reach = self.radius_voxels * space.finest
         return replace(self, radii=tuple(round(reach / s) for s in space.spacing))
 
-    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, "b"]:
+    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
         radii = self.radii or (self.radius_voxels,) * (fixed.ndim - 2)
         return ops.lncc(fixed, warped, radii, weight)

@@ -10,6 +10,6 @@ from pullback.typing import Batch, Float, Tensor
 class MSE(Similarity):
     """mean((warped - fixed)^2): for images of one scanner and sequence, where a tissue has one brightness."""
 
-    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, "b"]:
+    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
-        return weighted_mean((warped - fixed) ** 2, weight)
+        return weighted_mean((warped - fixed) ** 2, weight).mean(dim=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from pullback.space import Space
 from pullback.typing import Batch, Float, Tensor
@@ -12,10 +14,16 @@ class Similarity(ABC):
     """A measure of how unlike two images are: 0 is perfect, lower is better.
 
     Images come scaled to about [0, 1] (see `pullback.registration.Prepare`).
+
+    Attributes:
+        unrelated: the loss of two images that have nothing to do with each other; what lies above is opposed contrast.
+            Infinite for measures without such a number.
     """
 
+    unrelated: ClassVar[float] = math.inf
+
     @abstractmethod
-    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, "b"]:
+    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """The loss of each pair of the batch.
 
         Args:
@@ -24,7 +32,7 @@ class Similarity(ABC):
             weight: (b, 1, *spatial) in [0, 1]: how much each voxel counts; all alike by default.
 
         Returns:
-            (b,), differentiable in `warped`.
+            (b,), the mean over the channels, differentiable in `warped`.
         """
 
     def on(self, space: Space) -> Similarity:
@@ -33,13 +41,9 @@ class Similarity(ABC):
         return self
 
 
-def total_weight(weight: Batch) -> Float[Tensor, "b"]:
-    """The sum of the weights of each image, never quite zero."""
-    return weight.flatten(1).sum(dim=1).clamp(min=1e-6)
-
-
-def weighted_mean(values: Batch, weight: Batch | None) -> Float[Tensor, "b"]:
-    """Mean over channels and voxels of each image."""
+def weighted_mean(values: Batch, weight: Batch | None) -> Float[Tensor, "b c"]:
+    """Mean over the voxels of each channel of each image; 0 where nothing has any weight."""
     if weight is None:
-        return values.flatten(1).mean(dim=1)
-    return (values * weight).flatten(1).sum(dim=1) / (total_weight(weight) * values.shape[1])
+        return values.flatten(2).mean(dim=2)
+    total = weight.flatten(2).sum(dim=2).clamp(min=1e-6)
+    return (values * weight).flatten(2).sum(dim=2) / total

@@ -17,9 +17,10 @@ def compose(outer: Batch, inner: Batch, mix: Matrix) -> Batch:
         (b, D, *shape), differentiable in both fields.
 
     Raises:
-        InputError: the fields do not have one shape.
+        InputError: the fields do not have one shape, with one component for each axis.
     """
-    if outer.shape[1:] != inner.shape[1:]:
-        raise InputError(f"fields to compose must lie on one grid; got {tuple(outer.shape)} and {tuple(inner.shape)}")
+    if outer.shape[1:] != inner.shape[1:] or outer.shape[1] != outer.ndim - 2:
+        raise InputError(f"fields to compose must be two (b, D, *shape) on one grid; got {tuple(outer.shape)} and "
+                         f"{tuple(inner.shape)}")  # fmt: skip
     result: Tensor = _dispatch.choose("compose", outer, inner)(outer, inner, mix)
     return result

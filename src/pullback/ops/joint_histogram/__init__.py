@@ -5,7 +5,9 @@ from pullback.ops import _dispatch
 from pullback.typing import Batch, Float, Tensor
 
 
-def joint_histogram(fixed: Batch, warped: Batch, bins: int, weight: Batch | None = None) -> Float[Tensor, "b bins bins"]:
+def joint_histogram(
+    fixed: Batch, warped: Batch, bins: int, weight: Batch | None = None
+) -> Float[Tensor, "_b {bins} {bins}"]:
     """Probabilities p(fixed bin, warped bin) of two images with values in [0, 1], summing to one.
 
     Each voxel falls into one fixed bin and is spread over four warped bins by a cubic B-spline (Parzen window), which
@@ -26,6 +28,8 @@ def joint_histogram(fixed: Batch, warped: Batch, bins: int, weight: Batch | None
     if fixed.shape[1:] != warped.shape[1:] or fixed.shape[1] != 1:
         raise InputError(f"a joint histogram needs two images of one channel and one shape; got {tuple(fixed.shape)} "
                          f"and {tuple(warped.shape)}")  # fmt: skip
+    if weight is not None and weight.shape[1:] != fixed.shape[1:]:
+        raise InputError(f"the weight must have the images' shape {tuple(fixed.shape)}; got {tuple(weight.shape)}")
     if bins < 5:
         raise InputError(f"a joint histogram needs at least 5 bins; got {bins}")
     result: Tensor = _dispatch.choose("joint_histogram", fixed, warped, weight)(fixed, warped, bins, weight)

@@ -5,7 +5,7 @@ from pullback.ops import _dispatch
 from pullback.typing import Batch, Float, Shape, Tensor
 
 
-def lncc(fixed: Batch, warped: Batch, radius_voxels: Shape, weight: Batch | None = None) -> Float[Tensor, "b"]:
+def lncc(fixed: Batch, warped: Batch, radius_voxels: Shape, weight: Batch | None = None) -> Float[Tensor, " b"]:
     """1 minus the mean over voxels of sign(cov) cov^2 / (var var), each over a box of 2 radius + 1 voxels.
 
     The sign matters: the unsigned square is just as happy with opposed contrast. Boxes are cut off at the border.
@@ -21,10 +21,14 @@ def lncc(fixed: Batch, warped: Batch, radius_voxels: Shape, weight: Batch | None
         (b,): 0 is perfect, 1 is no relation, 2 is perfect opposition; differentiable in `warped` and `fixed`.
 
     Raises:
-        InputError: the shapes disagree.
+        InputError: the shapes disagree, or there is not one radius for each axis.
     """
     if fixed.shape[1:] != warped.shape[1:] or len(radius_voxels) != fixed.ndim - 2:
         raise InputError(f"lncc needs two images of one shape and a radius per axis; got {tuple(fixed.shape)}, "
                          f"{tuple(warped.shape)}, {tuple(radius_voxels)}")  # fmt: skip
+    if weight is not None and (weight.shape[1] != 1 or weight.shape[2:] != fixed.shape[2:]):
+        raise InputError(
+            f"the weight must be (b, 1, {', '.join(map(str, fixed.shape[2:]))}); got {tuple(weight.shape)}"
+        )
     result: Tensor = _dispatch.choose("lncc", fixed, warped, weight)(fixed, warped, tuple(radius_voxels), weight)
     return result

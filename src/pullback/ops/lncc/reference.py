@@ -1,18 +1,26 @@
-"""`lncc`, defined in torch: box sums by running totals, so that the cost does not grow with the radius."""
+"""`lncc`, defined in torch."""
+
+from functools import lru_cache
 
 import torch
 
+from pullback.ops._lines import along
 from pullback.typing import Batch, Float, Shape, Tensor
 
 FLOOR = 1e-5
-"""Added to the product of the variances, of images scaled to about [0, 1]: flat boxes count as unrelated."""
+"""Its square is added to the product of the variances, of images scaled to about [0, 1]: flat boxes are unrelated."""
 
 
-def lncc(fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None) -> Float[Tensor, "b"]:
+def lncc(
+    fixed: Float[Tensor, "_b c *spatial"],
+    warped: Float[Tensor, "_b c *spatial"],
+    radius: Shape,
+    weight: Float[Tensor, "_b 1 *spatial"] | None,
+) -> Float[Tensor, " b"]:
     """See `pullback.ops.lncc`."""
     weight = torch.ones_like(fixed[:1, :1]) if weight is None else weight
     level = fixed.mean()
-    i, j = fixed - level, warped - level  # running totals of large numbers lose digits
+    i, j = fixed - level, warped - level  # a variance is a small difference of squares: keep these small
     n = box_sum(weight, radius).clamp(min=1e-6)
     mean_i, mean_j = box_sum(weight * i, radius) / n, box_sum(weight * j, radius) / n
     cov = box_sum(weight * i * j, radius) / n - mean_i * mean_j
@@ -27,10 +35,13 @@ def lncc(fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None) -> Fl
 def box_sum(image: Batch, radius: Shape) -> Batch:
     """Sum over the box of 2 r + 1 voxels around each voxel, cut off at the border."""
     for axis, r in enumerate(radius, start=2):
-        n = image.shape[axis]
-        if r > 0 and n > 1:
-            running = torch.nn.functional.pad(image.movedim(axis, -1).cumsum(dim=-1), (1, 0))
-            at = torch.arange(n, device=image.device)
-            box = running[..., (at + r + 1).clamp(max=n)] - running[..., (at - r).clamp(min=0)]
-            image = box.movedim(-1, axis)
+        if r > 0 and image.shape[axis] > 1:
+            image = along(box_matrix(image.shape[axis], r), image, axis)
     return image
+
+
+@lru_cache(maxsize=64)
+def box_matrix(n: int, r: int) -> Float[Tensor, "n n"]:
+    """Float64: one where two of n voxels on a line are at most r apart, zero elsewhere."""
+    at = torch.arange(n)
+    return ((at[:, None] - at).abs() <= r).to(torch.float64)

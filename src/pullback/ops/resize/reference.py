@@ -6,10 +6,10 @@ import torch
 
 from pullback.ops.sample import sample
 from pullback.ops.smooth import smooth
-from pullback.typing import Batch, Shape
+from pullback.typing import Float, Shape, Tensor
 
 
-def resize(image: Batch, shape: Shape) -> Batch:
+def resize(image: Float[Tensor, "b c *spatial"], shape: Shape) -> Float[Tensor, "b c *shape"]:
     """See `pullback.ops.resize`."""
     size = image.shape[2:]
     if tuple(size) == shape:

@@ -7,12 +7,16 @@ The positions are affine in the output voxel v and, optionally, in a displacemen
 so that an affine map, a displacement field in any unit, and one after the other are all read in a single pass.
 """
 
+from typing import get_args
+
 import torch
 
 from pullback.errors import InputError
 from pullback.ops import _dispatch
 from pullback.ops.sample import reference
 from pullback.typing import Batch, Float, Interpolation, Matrix, Shape, Tensor
+
+INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
 
 
 def sample(
@@ -40,10 +44,15 @@ def sample(
     Returns:
         (b, c, *shape), differentiable in image, matrix, displacement and mix (nearest: in the image only).
 
+        A position that is not a number reads the first voxel, or `outside`.
+
     Raises:
-        InputError: neither shape nor displacement is given, or dimensions disagree.
+        InputError: neither shape nor displacement is given, dimensions or batches disagree, or the interpolation has no
+            such name.
     """
-    shape = _checked_shape(image, matrix, displacement, shape)
+    if interpolation not in INTERPOLATIONS:
+        raise InputError(f"there is no interpolation {interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}")
+    shape = _checked_shape(image, matrix, displacement, mix, shape)
     row = _dispatch.choose("sample", image, displacement)
     mix = _mix(mix, matrix)
     result: Tensor = row(image, matrix, displacement, mix, shape=shape, interpolation=interpolation, outside=outside)
@@ -51,23 +60,31 @@ def sample(
 
 
 def inside(
-    size: Shape, matrix: Matrix, displacement: Batch | None = None, mix: Matrix | None = None, *, shape: Shape | None = None
-) -> Batch:
-    """1 where p(v) lies within half a voxel of an image of spatial shape `size`, 0 elsewhere; (b, 1, *shape)."""
+    size: Shape,
+    matrix: Matrix,
+    displacement: Batch | None = None,
+    mix: Matrix | None = None,
+    *,
+    shape: Shape | None = None,
+) -> Float[Tensor, "_b 1 *_shape"]:
+    """1 where p(v) lies within half a voxel of an image of spatial shape `size`, 0 elsewhere."""
     shape = shape if displacement is None else tuple(displacement.shape[2:])
     if shape is None:
         raise InputError("inside needs an output shape or a displacement")
     with torch.no_grad():
-        positions = reference.positions(matrix, displacement, _mix(mix, matrix), shape)
+        device = matrix.device if displacement is None else displacement.device
+        positions = reference.positions(matrix, displacement, _mix(mix, matrix), shape, device)
         return reference.is_inside(positions, size).to(positions.dtype)[:, None]
 
 
-def sample_points(image: Batch, voxels: Float[Tensor, "n d"], interpolation: Interpolation = "linear") -> Float[Tensor, "c n"]:
-    """The values of image (1, c, *spatial), its edge repeated, at any list of voxel positions (N, D)."""
+def sample_points(
+    image: Float[Tensor, "1 c *spatial"], voxels: Float[Tensor, "n d"], interpolation: Interpolation = "linear"
+) -> Float[Tensor, "c n"]:
+    """The values of an image, its edge repeated, at any list of voxel positions."""
     d = voxels.shape[-1]
     displacement = voxels.T.reshape(1, d, -1, *[1] * (d - 1))
     matrix = torch.zeros(d, d + 1, dtype=torch.float64)
-    return sample(image, matrix, displacement, interpolation=interpolation).reshape(image.shape[1], -1)
+    return sample(image, matrix, displacement, interpolation=interpolation).reshape(image.shape[1], len(voxels))
 
 
 def _mix(mix: Matrix | None, matrix: Matrix) -> Matrix:
@@ -75,14 +92,24 @@ def _mix(mix: Matrix | None, matrix: Matrix) -> Matrix:
     return torch.eye(d, dtype=matrix.dtype, device=matrix.device) if mix is None else mix
 
 
-def _checked_shape(image: Tensor, matrix: Tensor, displacement: Tensor | None, shape: Shape | None) -> Shape:
+def _checked_shape(
+    image: Tensor, matrix: Tensor, displacement: Tensor | None, mix: Tensor | None, shape: Shape | None
+) -> Shape:
+    """The output's spatial shape, once everything is known to fit together."""
     d = image.ndim - 2
-    if tuple(matrix.shape[-2:]) != (d, d + 1):
+    if tuple(matrix.shape[-2:]) != (d, d + 1) or matrix.ndim > 3:
         raise InputError(f"a {d}D image needs a ({d}, {d + 1}) matrix; got {tuple(matrix.shape)}")
-    if displacement is None:
-        if shape is None:
-            raise InputError("sample needs an output shape or a displacement")
-        return tuple(shape)
-    if displacement.shape[1] != d or displacement.ndim != d + 2:
-        raise InputError(f"a {d}D image needs a (b, {d}, *shape) displacement; got {tuple(displacement.shape)}")
-    return tuple(displacement.shape[2:])
+    if mix is not None and tuple(mix.shape) != (d, d):
+        raise InputError(f"the displacement of a {d}D image needs a ({d}, {d}) mix; got {tuple(mix.shape)}")
+    if displacement is not None:
+        if displacement.ndim != d + 2 or displacement.shape[1] != d:
+            raise InputError(f"a {d}D image needs a (b, {d}, *shape) displacement; got {tuple(displacement.shape)}")
+        shape = tuple(displacement.shape[2:])
+    if shape is None:
+        raise InputError("sample needs an output shape or a displacement")
+    if len(shape) != d or min(shape) < 0:
+        raise InputError(f"a {d}D image is read onto a grid of {d} axes; got the shape {tuple(shape)}")
+    batches = [image.shape[0], *matrix.shape[:-2], *([] if displacement is None else [displacement.shape[0]])]
+    if len({b for b in batches if b != 1}) > 1:
+        raise InputError(f"image, matrix and displacement must have one batch size (or 1); got {batches}")
+    return tuple(shape)

@@ -9,14 +9,15 @@ from functools import lru_cache
 
 import torch
 
-from pullback.typing import Batch, Tensor
+from pullback.ops._lines import along
+from pullback.typing import Batch, Float, Shape, Tensor
 
 POLE = math.sqrt(3) - 2
 
 
 @lru_cache(maxsize=64)
-def prefilter_matrix(n: int) -> Tensor:
-    """(n, n) float64: samples along an axis of n voxels -> B-spline coefficients, ends mirrored.
+def prefilter_matrix(n: int) -> Float[Tensor, "n n"]:
+    """Float64: samples along an axis of n voxels -> B-spline coefficients, ends mirrored.
 
     The inverse of the tridiagonal interpolation condition (c[i-1] + 4 c[i] + c[i+1]) / 6 = f[i].
     """
@@ -27,26 +28,26 @@ def prefilter_matrix(n: int) -> Tensor:
         condition[i, i] += 4 / 6
         for neighbour in (i - 1, i + 1):
             condition[i, n - 1 - abs(n - 1 - abs(neighbour))] += 1 / 6
-    return torch.linalg.inv(condition)
+    inverse: Tensor = torch.linalg.inv(condition)
+    return inverse
 
 
 def coefficients(image: Batch) -> Batch:
     """B-spline coefficients of the image along every spatial axis; differentiable."""
     for axis in range(2, image.ndim):
-        matrix = prefilter_matrix(image.shape[axis]).to(image)
-        image = torch.einsum("ij,...j->...i", matrix, image.movedim(axis, -1)).movedim(-1, axis)
+        image = along(prefilter_matrix(image.shape[axis]), image, axis)
     return image
 
 
-def weights(t: Tensor) -> Tensor:
-    """The four cubic B-spline weights at the fractional position t, (4, *t.shape)."""
+def weights(t: Float[Tensor, "*shape"]) -> Float[Tensor, "4 *shape"]:
+    """The four cubic B-spline weights at the fractional position t."""
     return torch.stack(
         [(1 - t) ** 3 / 6, (4 - 6 * t**2 + 3 * t**3) / 6, (1 + 3 * t + 3 * t**2 - 3 * t**3) / 6, t**3 / 6]
     )
 
 
-def mirrored(index: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Whole-number positions (b, d, ...) reflected about the first and last voxel centres."""
+def mirrored(index: Float[Tensor, "b d *shape"], size: Shape) -> Float[Tensor, "b d *shape"]:
+    """Whole-number positions reflected about the first and last voxel centres."""
     parts = []
     for axis, n in enumerate(size):
         i = index[:, axis].abs()

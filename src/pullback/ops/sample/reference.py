@@ -3,8 +3,9 @@
 import itertools
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
+from pullback.ops._precision import finest
 from pullback.ops.sample import bspline
 from pullback.typing import Batch, Float, Interpolation, Matrix, Shape, Tensor
 
@@ -20,33 +21,35 @@ def sample(
     outside: float | None,
 ) -> Batch:
     """See `pullback.ops.sample`."""
-    at = positions(matrix.to(image.device), displacement, mix.to(image.device), shape).to(image.dtype)
+    at = positions(matrix, displacement, mix, shape, image.device).to(image.dtype)
     size = tuple(image.shape[2:])
     batch = max(image.shape[0], at.shape[0])
     image, at = image.expand(batch, *image.shape[1:]), at.expand(batch, *at.shape[1:])
     if interpolation == "nearest":
-        values = _gather(image, torch.floor(at.detach() + 0.5))
+        values = _gather(image, torch.floor(at.detach() + 0.5).nan_to_num(0))
     elif interpolation == "linear":
         extent = torch.tensor(size, dtype=at.dtype, device=at.device).view(1, -1, *[1] * len(shape))
         grid = (2 * at + 1) / extent - 1
         grid = grid.movedim(1, -1).flip(-1).contiguous()  # torch wants the fastest axis first, and dense memory
-        values = F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        values = functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
     else:
         values = _cubic(bspline.coefficients(image), at)
     return values if outside is None else torch.where(is_inside(at, size)[:, None], values, outside)
 
 
-def positions(matrix: Matrix, displacement: Batch | None, mix: Matrix, shape: Shape) -> Float[Tensor, "b d *shape"]:
-    """p(v), in voxels of the image; the affine part is folded in the matrix's own (double) precision."""
-    matrix = matrix if matrix.ndim == 3 else matrix[None]
-    dtype = torch.float64 if displacement is None else displacement.dtype
-    device = matrix.device if displacement is None else displacement.device
-    matrix, d = matrix.to(device), len(shape)
-    total = matrix[:, :, -1].to(dtype).view(-1, matrix.shape[1], *[1] * d)
+def positions(
+    matrix: Matrix, displacement: Batch | None, mix: Matrix, shape: Shape, device: torch.device
+) -> Float[Tensor, "_b _d *_shape"]:
+    """p(v), in voxels of the image; without a displacement, in the finest precision of the device."""
+    matrix, d = matrix if matrix.ndim == 3 else matrix[None], len(shape)
+    used = [matrix.requires_grad or bool(matrix[:, :, axis].any()) for axis in range(d)]
+    matrix = matrix.to(device, finest(device) if displacement is None else displacement.dtype)
+    columns = [matrix[:, :, a].view(*matrix.shape[:2], *[1] * d) for a in range(d + 1)]
+    total = columns[d]
     for axis, n in enumerate(shape):  # an axis at a time: no (D, D) product over the whole grid
-        if bool((matrix[:, :, axis] != 0).any()) or matrix.requires_grad:
-            ramp = torch.arange(n, dtype=dtype, device=device).view(1, 1, *[n if a == axis else 1 for a in range(d)])
-            total = total + matrix[:, :, axis].to(dtype).view(-1, matrix.shape[1], *[1] * d) * ramp
+        if used[axis]:
+            ramp = torch.arange(n, dtype=matrix.dtype, device=device).view([n if a == axis else 1 for a in range(d)])
+            total = total + columns[axis] * ramp
     if displacement is not None:
         total = total + torch.einsum("ij,bj...->bi...", mix.to(displacement), displacement)
     return total.expand(-1, -1, *shape)
@@ -58,8 +61,8 @@ def is_inside(at: Float[Tensor, "b d *shape"], size: Shape) -> Tensor:
     return torch.stack(checks).all(dim=0)
 
 
-def _gather(image: Batch, index: Tensor) -> Batch:
-    """image at whole-number positions, edges repeated."""
+def _gather(image: Batch, index: Float[Tensor, "_b _d *_shape"]) -> Batch:
+    """The image at whole-number positions, edges repeated."""
     flat = torch.zeros_like(index[:, 0], dtype=torch.long)
     for axis, n in enumerate(image.shape[2:]):
         flat = flat * n + index[:, axis].clamp(0, n - 1).long()
@@ -67,16 +70,16 @@ def _gather(image: Batch, index: Tensor) -> Batch:
     return picked.view(*image.shape[:2], *index.shape[2:])
 
 
-def _cubic(coefficients: Batch, at: Tensor) -> Batch:
+def _cubic(coefficients: Batch, at: Float[Tensor, "_b _d *_shape"]) -> Batch:
     """Sum the 4^D cubic B-splines around each position; the edge is repeated by clamping the position."""
     size = coefficients.shape[2:]
-    limit = torch.tensor([n - 1 for n in size], dtype=at.dtype, device=at.device).view(1, -1, *[1] * (at.ndim - 2))
-    at = torch.minimum(at.clamp(min=0), limit)
+    limit = torch.tensor([n - 1 for n in size], dtype=at.dtype, device=at.device).view(1, -1, *[1] * len(size))
+    at = torch.minimum(at.nan_to_num(0).clamp(min=0), limit)
     base = torch.floor(at.detach())
     weights = bspline.weights(at - base)  # (4, b, d, *shape)
-    total = torch.zeros(())
+    total = torch.zeros((), dtype=at.dtype, device=at.device)
     for offsets in itertools.product(range(4), repeat=len(size)):
         weight = torch.stack([weights[k, :, axis] for axis, k in enumerate(offsets)]).prod(dim=0)
-        step = torch.tensor(offsets, dtype=at.dtype, device=at.device).view(1, -1, *[1] * (at.ndim - 2)) - 1
-        total = total.to(at) + weight[:, None] * _gather(coefficients, bspline.mirrored(base + step, size))
+        step = torch.tensor(offsets, dtype=at.dtype, device=at.device).view(1, -1, *[1] * len(size)) - 1
+        total = total + weight[:, None] * _gather(coefficients, bspline.mirrored(base + step, size))
     return total

@@ -1,5 +1,7 @@
 """Gaussian smoothing along each axis in turn."""
 
+import math
+
 from pullback.errors import InputError
 from pullback.ops import _dispatch
 from pullback.typing import Batch, PerAxis, Tensor
@@ -19,7 +21,7 @@ def smooth(image: Batch, sigma_voxels: PerAxis) -> Batch:
         InputError: there is not one non-negative sigma for each axis.
     """
     sigmas = tuple(float(s) for s in sigma_voxels)
-    if len(sigmas) != image.ndim - 2 or min(sigmas) < 0:
-        raise InputError(f"smoothing a {image.ndim - 2}D image needs as many sigmas >= 0; got {sigmas}")
+    if len(sigmas) != image.ndim - 2 or not all(0 <= s < math.inf for s in sigmas):
+        raise InputError(f"smoothing a {image.ndim - 2}D image needs one finite sigma >= 0 for each axis; got {sigmas}")
     result: Tensor = _dispatch.choose("smooth", image)(image, sigmas)
     return result

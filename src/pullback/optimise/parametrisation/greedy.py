@@ -10,7 +10,7 @@ from pullback import ops
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Transform, split
-from pullback.typing import Tensor
+from pullback.typing import Field, Tensor
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Greedy(Parametrisation):
     smooth_update_voxels: float = 1.7
     smooth_total_voxels: float = 0.7
 
+    @property
+    def name(self) -> str:
+        """See `Parametrisation`."""
+        return "deformable"
+
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """See `Parametrisation`: an initial deformation becomes the field to start from."""
         affine, field = split(initial, space)
@@ -46,7 +51,9 @@ class Greedy(Parametrisation):
         return replace(params, values=Displacement(params.values, params.space).displace(space), space=space)
 
     def precondition(self, params: Params, gradient: Tensor) -> Tensor:
-        """See `Parametrisation`."""
+        """See `Parametrisation`; a single slice moves only within its plane."""
+        if 1 in params.space.shape:
+            gradient = _within_plane(gradient, params.space)
         return ops.smooth(gradient[None], self._sigmas(self.smooth_update_voxels, params.space))[0]
 
     def retract(self, params: Params, step: Tensor) -> Params:
@@ -65,3 +72,10 @@ class Greedy(Parametrisation):
     def _sigmas(voxels: float, space: Space) -> list[float]:
         """The same reach in mm along every axis."""
         return [voxels * space.finest / s for s in space.spacing]
+
+
+def _within_plane(field: Field, space: Space) -> Field:
+    """The part of a vector field along the axes that have more than one voxel."""
+    wide = [a for a, n in enumerate(space.shape) if n > 1]
+    axes = torch.linalg.qr(space.linear[:, wide]).Q
+    return torch.einsum("ia,ja,j...->i...", axes.to(field), axes.to(field), field)

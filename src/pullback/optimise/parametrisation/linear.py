@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -31,6 +32,11 @@ class Linear(Parametrisation):
     """
 
     freedom: Freedom = "affine"
+
+    @property
+    def name(self) -> str:
+        """See `Parametrisation`."""
+        return self.freedom
 
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """See `Parametrisation`."""
@@ -92,5 +98,6 @@ def _unit(d: int, row: int, column: int) -> Tensor:
 
 
 def radius(space: Space) -> float:
-    """Root mean square distance of the voxels from the middle of the field of view, mm."""
-    return float((sum(e * e for e in space.extent) / 12) ** 0.5)
+    """Root mean square distance of the voxels from the middle of the field of view, mm; axes of one voxel set aside."""
+    wide = [extent for extent, n in zip(space.extent, space.shape, strict=True) if n > 1]
+    return math.sqrt(sum(e * e for e in wide) / 12)

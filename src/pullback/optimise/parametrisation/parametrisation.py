@@ -28,6 +28,11 @@ class Params:
 class Parametrisation(ABC):
     """Configuration only: numbers go in and come out as `Params`."""
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The kind of transform, in a word."""
+
     @abstractmethod
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """The numbers that stand for the initial transform, on a level's grid."""

@@ -1,0 +1,114 @@
+// The C interface: picks the best instruction set of this processor once, and forwards.
+#include <cstdlib>
+#include <cstring>
+
+#define PB_ISA baseline
+#include "pullback.h"
+
+namespace pb {
+#ifdef PB_X86
+namespace avx2 {
+PB_KERNELS(PB_DECLARE)
+}
+namespace avx512 {
+PB_KERNELS(PB_DECLARE)
+}
+#endif
+
+namespace {
+
+enum Level { kBaseline, kAvx2, kAvx512 };
+
+Level best() {
+  const char* wanted = std::getenv("PULLBACK_ISA");  // for tests: a lower level than the processor's
+#ifdef PB_X86
+  __builtin_cpu_init();
+  const bool has2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool has512 = has2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+  Level level = has512 ? kAvx512 : has2 ? kAvx2 : kBaseline;
+  if (wanted && !std::strcmp(wanted, "avx2") && has2) level = kAvx2;
+  if (wanted && !std::strcmp(wanted, "baseline")) level = kBaseline;
+  return level;
+#else
+  (void)wanted;
+  return kBaseline;
+#endif
+}
+
+const Level kLevel = best();
+
+}  // namespace
+}  // namespace pb
+
+#ifdef PB_X86
+#define PB_CALL(name, arguments)                        \
+  switch (pb::kLevel) {                                 \
+    case pb::kAvx512: return pb::avx512::name arguments; \
+    case pb::kAvx2: return pb::avx2::name arguments;     \
+    default: return pb::baseline::name arguments;        \
+  }
+#else
+#define PB_CALL(name, arguments) return pb::baseline::name arguments;
+#endif
+
+namespace {
+
+pb::Grid grid(const int64_t n[3]) { return {{n[0], n[1], n[2]}}; }
+
+pb::Reading reading(const float* displacement, const double* matrix, const double* mix, const int64_t shape[3], int dim) {
+  return {displacement, matrix, mix, {shape[0], shape[1], shape[2]}, dim};
+}
+
+}  // namespace
+
+PB_EXPORT int pb_version() { return 3; }
+
+PB_EXPORT const char* pb_instruction_set() {
+  return pb::kLevel == pb::kAvx512 ? "avx512" : pb::kLevel == pb::kAvx2 ? "avx2" : "baseline";
+}
+
+PB_EXPORT void pb_sample(const float* image, const int64_t size[3], int channels, const float* displacement,
+                         const double* matrix, const double* mix, const int64_t shape[3], int dim, int clamp,
+                         float outside, const float* plus, float scale, float* values, int threads) {
+  PB_CALL(sample, (image, grid(size), channels, reading(displacement, matrix, mix, shape, dim), clamp, outside, plus,
+                   scale, values, threads))
+}
+
+PB_EXPORT void pb_sample_backward(const float* image, const int64_t size[3], int channels, const float* displacement,
+                                  const double* matrix, const double* mix, const int64_t shape[3], int dim, int clamp,
+                                  const float* gradient, float* to_displacement, double* to_matrix, int threads) {
+  PB_CALL(sample_backward, (image, grid(size), channels, reading(displacement, matrix, mix, shape, dim), clamp, gradient,
+                            to_displacement, to_matrix, threads))
+}
+
+PB_EXPORT void pb_inside(const int64_t size[3], const float* displacement, const double* matrix, const double* mix,
+                         const int64_t shape[3], int dim, float* mask, int threads) {
+  PB_CALL(inside, (grid(size), reading(displacement, matrix, mix, shape, dim), mask, threads))
+}
+
+PB_EXPORT float pb_largest(const float* field, int components, int64_t count, int threads) {
+  PB_CALL(largest, (field, components, count, threads))
+}
+
+PB_EXPORT void pb_smooth(const float* image, const int64_t size[3], const float* z, int rz, const float* y, int ry,
+                         const float* x, int rx, float* result, int threads) {
+  const float* const taps[3] = {z, y, x};
+  const int radius[3] = {rz, ry, rx};
+  PB_CALL(smooth, (image, grid(size), taps, radius, result, threads))
+}
+
+PB_EXPORT double pb_lncc(const float* fixed, const float* warped, const float* weight, const int64_t size[3],
+                         const int radius[3], float level, double total, float* gradient, int threads) {
+  PB_CALL(lncc, (fixed, warped, weight, grid(size), radius, level, total, gradient, threads))
+}
+
+PB_EXPORT void pb_histogram(const float* fixed, const float* warped, const float* weight, int64_t count, int bins,
+                            double* joint, int threads) {
+  PB_CALL(histogram, (fixed, warped, weight, count, bins, joint, threads))
+}
+
+PB_EXPORT void pb_histogram_backward(const float* fixed, const float* warped, const float* weight, int64_t count,
+                                     int bins, const float* gradient, double total, float* to_warped, int threads) {
+  PB_CALL(histogram_backward, (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))
+}

@@ -1,0 +1,63 @@
+// The plain C interface of the CPU kernels. All tensors are contiguous float32, component first, fastest axis last.
+//
+// A 2-D image is a 3-D one with a single slice: sizes are always {nz, ny, nx}, and vectors always have as many
+// components as the image has dimensions (`dim`, 2 or 3), slowest axis first. Every function takes the number of
+// threads, allocates nothing that it does not free, and gives the same bits for every number of threads unless it says
+// otherwise. The library links neither Python nor torch.
+#pragma once
+#include <cstdint>
+
+#if defined(_WIN32)
+#define PB_EXPORT extern "C" __declspec(dllexport)
+#else
+#define PB_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+// The kernels are compiled once for each instruction set, in a namespace of its own; see dispatch.cpp.
+#ifndef PB_ISA
+#define PB_ISA baseline
+#endif
+
+namespace pb {
+
+// Where to read: p(v) = matrix[:, :dim] v + matrix[:, dim] + mix displacement(v), in voxels of the image.
+struct Reading {
+  const float* displacement;  // (dim, nz, ny, nx) or null
+  const double* matrix;       // (dim, dim + 1)
+  const double* mix;          // (dim, dim)
+  int64_t shape[3];           // the output's {nz, ny, nx}
+  int dim;
+};
+
+struct Grid {
+  int64_t n[3];  // {nz, ny, nx}
+  int64_t count() const { return n[0] * n[1] * n[2]; }
+};
+
+#define PB_KERNELS(X)                                                                                              \
+  X(void, sample, (const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,    \
+                   const float* plus, float scale, float* values, int threads),                                    \
+    (image, size, channels, where, clamp, outside, plus, scale, values, threads))                                  \
+  X(void, sample_backward, (const float* image, Grid size, int channels, const Reading& where, int clamp,          \
+                            const float* gradient, float* to_displacement, double* to_matrix, int threads),        \
+    (image, size, channels, where, clamp, gradient, to_displacement, to_matrix, threads))                          \
+  X(void, inside, (Grid size, const Reading& where, float* mask, int threads), (size, where, mask, threads))       \
+  X(float, largest, (const float* field, int components, int64_t count, int threads),                              \
+    (field, components, count, threads))                                                                           \
+  X(void, smooth, (const float* image, Grid size, const float* const taps[3], const int radius[3], float* result,  \
+                   int threads), (image, size, taps, radius, result, threads))                                     \
+  X(double, lncc, (const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3],   \
+                   float level, double total, float* gradient, int threads),                                       \
+    (fixed, warped, weight, size, radius, level, total, gradient, threads))                                        \
+  X(void, histogram, (const float* fixed, const float* warped, const float* weight, int64_t count, int bins,       \
+                      double* joint, int threads), (fixed, warped, weight, count, bins, joint, threads))           \
+  X(void, histogram_backward, (const float* fixed, const float* warped, const float* weight, int64_t count,        \
+                               int bins, const float* gradient, double total, float* to_warped, int threads),      \
+    (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))
+
+#define PB_DECLARE(type, name, parameters, arguments) type name parameters;
+namespace PB_ISA {
+PB_KERNELS(PB_DECLARE)
+}
+
+}  // namespace pb

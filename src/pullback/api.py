@@ -1,0 +1,250 @@
+"""The front door: register and apply on whatever you hold.
+
+Images may be paths, numpy arrays, torch tensors, nibabel images, SimpleITK images, or pullback's own `Image`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias, overload
+
+import torch
+
+from pullback import __version__, io
+from pullback.errors import InputError
+from pullback.image import Image, Labels, Points
+from pullback.registration import Recipe, Registration, recipe_file, saved
+from pullback.registration import register as fold
+from pullback.registration.outcome import Watch, ignore
+from pullback.registration.recipes import RECIPES, named
+from pullback.space import Space
+from pullback.transforms import Transform, resample, resample_labels
+from pullback.typing import Interpolation
+
+Imageable: TypeAlias = Any
+"""A path, an array, a tensor, a nibabel or SimpleITK image, or an `Image`."""
+
+
+def register(  # noqa: PLR0913 - the front door: what most callers leave out has a default and a name
+    fixed: Imageable,
+    moving: Imageable,
+    recipe: str | Path | Recipe = "default",
+    *,
+    initial: Transform | str | Path | None = None,
+    fixed_mask: Imageable | None = None,
+    moving_mask: Imageable | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    watch: Watch = ignore,
+) -> Registration:
+    """Align the moving image with the fixed one.
+
+    Args:
+        fixed: the image that stays.
+        moving: the image that is pulled back.
+        recipe: a name ("default", "rigid", "affine", "deformable", "multimodal", "cardiac-sax"), a YAML file, or a
+            `Recipe`.
+        initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
+        fixed_mask: where the fixed image counts (above 0), on its grid.
+        moving_mask: where the moving image counts, on its grid.
+        device: auto, cpu, cuda or mps.
+        threads: number of CPU threads; as many as torch takes by default.
+        seed: of every random choice; the same seed on the same machine gives the same bits.
+        watch: called after every step with a `Step`.
+
+    Returns:
+        The result, also when it failed: look at `result.ok` and `result.message`.
+
+    Raises:
+        InputError: something given cannot be used; the message says what and what to do.
+
+    Example:
+        >>> import pullback as pb
+        >>> pair = pb.phantom.make("pair")
+        >>> result = pb.register(pair.fixed, pair.moving, "rigid")
+        >>> result.warped.space.same_as(result.fixed.space)
+        True
+    """
+    chosen = find_recipe(recipe)
+    images = [_image(thing, name) for thing, name in ((fixed, "fixed"), (moving, "moving"))]
+    masks = [None if m is None else _mask(m, name) for m, name in ((fixed_mask, "fixed"), (moving_mask, "moving"))]
+    images, masks = _alike(images, masks)
+    start = io.read_transform(initial) if isinstance(initial, str | Path) else initial
+    device = _device(device)
+    with _settings(threads, seed):
+        result = fold(
+            images[0],
+            images[1],
+            chosen,
+            initial=start,
+            fixed_mask=masks[0],
+            moving_mask=masks[1],
+            device=device,
+            watch=watch,
+        )
+        return replace(result, provenance=_provenance(fixed, moving, device, seed))
+
+
+@overload
+def apply(transform: Transform, thing: Labels, onto: Space | Imageable) -> Labels: ...
+@overload
+def apply(transform: Transform, thing: Points) -> Points: ...
+@overload
+def apply(
+    transform: Transform, thing: Imageable, onto: Space | Imageable, interpolation: Interpolation = "linear"
+) -> Image: ...
+def apply(
+    transform: Transform,
+    thing: Any,
+    onto: Space | Imageable | None = None,
+    interpolation: Interpolation = "linear",
+) -> Image | Labels | Points:
+    """Carry something through a transform.
+
+    Images and labels go from the moving world to the fixed one, by pull-back; points go from the fixed world to the
+    moving one. Use `transform.inverse()` for the other way.
+
+    Args:
+        transform: fixed world -> moving world, usually `result.transform`.
+        thing: an image (anything `register` takes), `Labels` (nearest label), or `Points`.
+        onto: the grid to make: a `Space`, or an image that lies on it, usually `result.fixed`. Not for points.
+        interpolation: nearest, linear or cubic, for images.
+
+    Returns:
+        The same kind of thing: `Image`, `Labels` or `Points`.
+
+    Raises:
+        InputError: there is no grid for an image, or dimensions disagree.
+    """
+    if isinstance(thing, Points):
+        return Points(transform(thing.world))
+    if onto is None:
+        raise InputError("apply needs the grid to make: onto=result.fixed.space, or an image that lies on it")
+    space = onto if isinstance(onto, Space) else io.as_image(onto).space
+    if isinstance(thing, Labels):
+        return resample_labels(thing, transform, space)
+    return resample(io.as_image(thing), transform, space, interpolation)
+
+
+def load(folder: str | Path, fixed: Imageable | None = None, moving: Imageable | None = None) -> Registration:
+    """Read a result folder that `result.save(folder)` or the command line wrote.
+
+    Args:
+        folder: the folder.
+        fixed: the fixed image; read again from where it came from by default.
+        moving: likewise.
+
+    Raises:
+        FileFormatError: the folder is not a result, or its images are no longer where they were.
+    """
+    images = [None if thing is None else io.as_image(thing) for thing in (fixed, moving)]
+    return saved.load(folder, *images)
+
+
+def find_recipe(recipe: str | Path | Recipe) -> Recipe:
+    """A recipe by its name, from a YAML file, or as it is.
+
+    Raises:
+        RecipeError: there is no such recipe, or the file does not hold one.
+
+    Example:
+        >>> find_recipe("default").name
+        'deformable'
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    name = str(recipe)
+    if name != "default" and name not in RECIPES and (name.endswith((".yaml", ".yml")) or Path(name).is_file()):
+        return recipe_file.read(name)
+    return named(name)
+
+
+def _image(thing: Imageable, name: str) -> Image:
+    if thing is None:
+        raise InputError(f"there is no {name} image: got None")
+    return io.as_image(thing)
+
+
+def _mask(thing: Imageable, name: str) -> Image:
+    mask = _image(thing, f"{name} mask")
+    if not bool(torch.isfinite(mask.data).all()):
+        raise InputError(
+            f"the {name} mask holds NaN or infinite values; give 0 where voxels do not count, 1 where they do"
+        )
+    return Image((mask.data > 0).to(torch.float32), mask.space)
+
+
+def _alike(images: list[Image], masks: list[Image | None]) -> tuple[list[Image], list[Image | None]]:
+    """A plain 2D image beside a 3D one of a single slice becomes a single slice too."""
+    dimensions = [image.dimension for image in images]
+    if sorted(dimensions) != [2, 3]:
+        return images, masks
+    deep = images[dimensions.index(3)].space
+    thicknesses = [spacing for spacing, n in zip(deep.spacing, deep.shape, strict=True) if n == 1]
+    if not thicknesses:
+        return images, masks
+    lifted = [_lifted(image, min(thicknesses)) for image in images]
+    return lifted, [None if mask is None else _lifted(mask, min(thicknesses)) for mask in masks]
+
+
+def _lifted(image: Image, thickness_mm: float) -> Image:
+    if image.dimension == 3:
+        return image
+    matrix = torch.eye(4, dtype=torch.float64)
+    matrix[:3, :3] = 0.0
+    matrix[2, 0] = thickness_mm
+    matrix[:2, 1:3] = image.space.linear
+    matrix[:2, 3] = image.space.matrix[:2, 2]
+    return Image(image.data[:, None], Space((1, *image.space.shape), matrix))
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in counts or (index and not index.isdigit()):
+        raise InputError(f"there is no device {name!r}; choose auto, cpu, cuda or mps")
+    if int(index or 0) >= counts[kind]:
+        raise InputError(f"this machine has {counts[kind]} {kind} device(s), and {name!r} is not among them; use cpu")
+    return name
+
+
+@contextmanager
+def _settings(threads: int | None, seed: int) -> Iterator[None]:
+    """Threads and the seed, put back afterwards."""
+    if threads is not None and threads < 1:
+        raise InputError(f"the number of threads must be at least 1; got {threads}")
+    before = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _provenance(fixed: Imageable, moving: Imageable, device: str, seed: int) -> dict[str, Any]:
+    def origin(thing: Imageable) -> str | None:
+        return str(Path(thing).absolute()) if isinstance(thing, str | Path) else None
+
+    return {
+        "fixed": origin(fixed),
+        "moving": origin(moving),
+        "pullback": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "seed": seed,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }

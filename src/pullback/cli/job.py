@@ -1,0 +1,135 @@
+"""A registration as the command line asked for it: everything read and checked before the long work starts."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pullback import api, io
+from pullback.errors import InputError, SpaceError
+from pullback.image import Image, Labels, Points
+from pullback.io.images.read import open_source
+from pullback.registration import Recipe, Registration, saved
+from pullback.registration.folder import EXTRAS
+from pullback.registration.saved import RESULT
+from pullback.transforms import Transform
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What goes in, and what to write.
+
+    Attributes:
+        fixed: the image that stays.
+        moving: the image that is pulled back.
+        recipe: what to do.
+        initial: where to start.
+        fixed_mask: where the fixed image counts.
+        moving_mask: where the moving image counts.
+        labels: of the moving image, by the name of the file to write.
+        points: of the fixed image, with the file they came from, by the name of the file to write.
+        displacement: whether to write the displacement field.
+        report: whether to write the report.
+        origins: where the images came from, for result.json.
+    """
+
+    fixed: Image
+    moving: Image
+    recipe: Recipe
+    initial: Transform | None
+    fixed_mask: Image | None
+    moving_mask: Image | None
+    labels: dict[str, Labels]
+    points: dict[str, tuple[Points, Path]]
+    displacement: bool
+    report: bool
+    origins: dict[str, str | int | None]
+
+    def write(self, result: Registration, folder: Path) -> None:
+        """The result and everything that it carries along, into a folder that exists."""
+        saved.write(result, folder)
+        for name, labels in self.labels.items():
+            io.write_image(api.apply(result.transform, labels, onto=result.fixed.space), folder / name)
+        if self.points:  # between voxels, by the transform as it was written, so that `pullback apply` says the same
+            written = io.read_transform(folder / "transform.h5")
+        for name, (points, like) in self.points.items():
+            io.write_points(api.apply(written, points), folder / name, like=like)
+        if self.displacement:
+            io.write_displacement(result.transform, result.fixed.space, folder / "displacement.nii.gz")
+        if self.report:
+            from pullback import report
+
+            report.write(result, folder / "report.html")
+
+
+def read_job(options: Namespace) -> Job:
+    """Read every file that the options name.
+
+    Raises:
+        InputError: one of them cannot be used, or two would be written to one name.
+    """
+    label_files = _names(options.labels, "_warped.nii.gz")
+    point_files = _names(options.points, "_moved.csv")
+    _spare_inputs(options, [*RESULT, *EXTRAS, *label_files, *point_files])
+    recipe = api.find_recipe(options.recipe)
+    frames = {
+        "fixed": options.frame if options.fixed_frame is None else options.fixed_frame,
+        "moving": options.frame if options.moving_frame is None else options.moving_frame,
+    }
+    fixed, moving = (io.read_image(getattr(options, name), frame=frames[name]) for name in ("fixed", "moving"))
+    masks = [None if mask is None else io.read_image(mask) for mask in (options.fixed_mask, options.moving_mask)]
+    job = Job(
+        fixed,
+        moving,
+        recipe,
+        None if options.initial is None else io.read_transform(options.initial),
+        masks[0],
+        masks[1],
+        {name: _labels(path, frames["moving"]) for name, path in label_files.items()},
+        {name: (io.read_points(path), path) for name, path in point_files.items()},
+        options.displacement,
+        options.report,
+        _origins(options, frames),
+    )
+    _check(job, label_files, point_files)
+    return job
+
+
+def _names(paths: Iterable[Path], ending: str) -> dict[str, Path]:
+    """{name of the file to write: file to read}; the stem is the file's name up to its first dot."""
+    names: dict[str, Path] = {}
+    for path in paths:
+        name = path.name.split(".")[0] + ending
+        if name in names:
+            raise InputError(f"{names[name]} and {path} would both be written to {name}; rename one of them")
+        names[name] = path
+    return names
+
+
+def _labels(path: Path, frame: int | None) -> Labels:
+    """Labels of one image, or of a series in time of which the moving image is a frame."""
+    return io.read_labels(path, frame=frame if open_source(path).frames > 1 else None)
+
+
+def _spare_inputs(options: Namespace, written: list[str]) -> None:
+    inputs = [options.fixed, options.moving, options.fixed_mask, options.moving_mask, options.initial]
+    for path in filter(None, (*inputs, *options.labels, *options.points)):
+        if path.name in written and path.parent.resolve() == options.out.resolve():
+            raise InputError(f"{path} would be overwritten by the result; choose another folder for --out")
+
+
+def _origins(options: Namespace, frames: dict[str, int | None]) -> dict[str, str | int | None]:
+    files = {name: getattr(options, name) for name in ("fixed", "moving", "fixed_mask", "moving_mask", "initial")}
+    paths = {name: str(path.absolute()) for name, path in files.items() if path is not None}
+    return paths | {f"{name}_frame": frame for name, frame in frames.items()}
+
+
+def _check(job: Job, label_files: dict[str, Path], point_files: dict[str, Path]) -> None:
+    dimension = max(job.fixed.dimension, job.moving.dimension)
+    things = [(label_files[name], labels.dimension) for name, labels in job.labels.items()]
+    things += [(point_files[name], points.dimension) for name, (points, _) in job.points.items()]
+    for path, has in things:
+        if has != dimension:
+            raise SpaceError(f"{path} is {has}D but the images are {dimension}D; it cannot be carried along")

@@ -1,0 +1,22 @@
+"""A registration in a few lines for people."""
+
+from __future__ import annotations
+
+from pullback.registration import Registration
+
+
+def summary(result: Registration) -> str:
+    """What was done, how it ended, and the figures that tell whether to look twice."""
+    lines = [f"{result.recipe.name}: {'done' if result.ok else 'FAILED'}. {result.message}"]
+    q = result.quality
+    if q is not None:
+        lines += [
+            f"  loss           {q.loss_before:.4g} -> {q.loss_after:.4g} (0 is perfect; this is not accuracy)",
+            f"  overlap        {100 * q.overlap:.1f} % of the fixed image is pulled from inside the moving one",
+            f"  Jacobian       {q.jacobian_min:.3g} to {q.jacobian_max:.3g} (1 keeps its volume)",
+            f"  folding        {q.fold_percent:.3g} % of the voxels",
+            f"  displacement   up to {q.displacement_mm:.3g} mm",
+        ]
+    stages = ", ".join(f"{outcome.stage} {outcome.seconds:.2f}" for outcome in result.outcomes)
+    lines.append(f"  seconds        {result.seconds:.2f} ({stages})")
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""A list of records, as every ITK file holds it, as one Transform and back.
+
+A CompositeTransform record has no parameters; the records after it are its parts, in an order in which the last is
+applied first, as in `Composite.parts`.
+"""
+
+import numpy as np
+
+from pullback.errors import FileFormatError, InputError
+from pullback.io.transforms.itk_types import Record, from_affine, from_displacement, to_transform
+from pullback.space import Space
+from pullback.transforms import Affine, Composite, Displacement, Inverse, Transform, Velocity, split
+from pullback.transforms.composite import chain
+
+
+def from_records(records: list[Record]) -> Transform:
+    """One Transform out of all the records of a file.
+
+    Raises:
+        FileFormatError: there are none, or one cannot be understood.
+    """
+    if not records:
+        raise FileFormatError("it holds no transform")
+    composite = records[0].name == "CompositeTransform"
+    parts = [to_transform(r) for r in (records[1:] if composite else records) if r.name != "CompositeTransform"]
+    if not parts:
+        return Affine.identity(records[0].dimension)
+    if len(parts) > 1 and not composite:
+        raise FileFormatError(
+            f"it lists {len(parts)} transforms without saying how they follow each other (no composite)"
+        )
+    return chain(*parts)
+
+
+def to_records(transform: Transform, onto: Space | None) -> list[Record]:
+    """The records of a file that means the same.
+
+    Args:
+        transform: any.
+        onto: the grid on which the parts without a formula are sampled. With it, the transform becomes at most one
+            matrix after one field on exactly this grid, so that ITK (which ends a field at its border) and pullback
+            (which repeats the border) agree on every voxel of it.
+
+    Raises:
+        InputError: a part has no formula in ITK's files, and no grid was given.
+    """
+    parts = transform.parts if isinstance(transform, Composite) else (transform,)
+    if onto is not None and not _written_as_it_is(parts, onto):
+        affine, field = split(transform, onto)
+        whole = affine if field is None else chain(affine, Displacement(field.detach().float(), onto))
+        parts = whole.parts if isinstance(whole, Composite) else (whole,)
+    records = [_record(part) for part in parts]
+    if len(records) == 1:
+        return records
+    d = transform.dimension
+    nothing = np.zeros(0)
+    return [Record(f"CompositeTransform_double_{d}_{d}", nothing, nothing), *records]
+
+
+def _written_as_it_is(parts: tuple[Transform, ...], onto: Space) -> bool:
+    """Matrices, and at most one field, which comes first and lies on the grid."""
+    *later, first = parts
+    on_grid = isinstance(first, Affine) or (isinstance(first, Displacement) and first.space.same_as(onto))
+    return on_grid and all(isinstance(part, Affine) for part in later)
+
+
+def _record(part: Transform) -> Record:
+    if isinstance(part, Affine):
+        return from_affine(part)
+    if isinstance(part, Displacement):
+        return from_displacement(part)
+    if isinstance(part, Velocity):
+        return from_displacement(part.displacement())
+    kind = "inverse of a displacement" if isinstance(part, Inverse) else type(part).__name__
+    raise InputError(f"the {kind} has no formula in ITK's files; pass onto=, the grid on which it shall be sampled")

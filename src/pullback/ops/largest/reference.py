@@ -1,0 +1,8 @@
+"""`largest`, defined in torch."""
+
+from pullback.typing import Float, Tensor
+
+
+def largest(field: Float[Tensor, "d *spatial"]) -> float:
+    """See `pullback.ops.largest`."""
+    return float((field.detach() ** 2).sum(dim=0).max().sqrt())

@@ -1,0 +1,84 @@
+"""The numbers that a recipe may hold, so that a slip of the pen is told before the work and not by its failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from pullback.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`; open at an end means without that number itself."""
+
+    low: float
+    high: float
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        return above and (value < self.high if self.high_open else value <= self.high)
+
+    def __str__(self) -> str:
+        low = f"above {self.low:g}" if self.low_open else f"at least {self.low:g}"
+        return f"{low} and {'below' if self.high_open else 'at most'} {self.high:g}"
+
+
+SHARE = Range(0, 1)
+PART = Range(0, 1, high_open=True)
+LENGTH = Range(0, 1000, low_open=True)
+WIDTH = Range(0, 1000)
+
+RANGES = {
+    "shrink": Range(0.1, 10_000),
+    "steps": Range(1, 1_000_000),
+    "tolerance": PART,
+    "step_voxels": LENGTH,
+    "momentum": PART,
+    "smallest": PART,
+    "beta1": PART,
+    "beta2": PART,
+    "history": Range(1, 1000),
+    "longest_voxels": LENGTH,
+    "shortest_voxels": WIDTH,
+    "smooth_update_voxels": WIDTH,
+    "smooth_total_voxels": WIDTH,
+    "radius_voxels": Range(1, 100),
+    "radii": Range(0, 100),
+    "bins": Range(4, 1024),
+    "regulariser_weight": Range(0, 1e12),
+    "low_percentile": Range(0, 100, high_open=True),
+    "high_percentile": Range(0, 100, low_open=True),
+    "least_overlap": SHARE,
+    "margin": PART,
+}
+"""By the name of the field, which means the same wherever it occurs."""
+
+
+def check_ranges(value: Any, where: str = "") -> None:
+    """Walk a recipe, or a part of it.
+
+    Raises:
+        RecipeError: names the place, what may stand there, and what does.
+
+    Example:
+        >>> from pullback.optimise import GradientDescent
+        >>> check_ranges(GradientDescent(step_voxels=-1.0), "optimiser")
+        Traceback (most recent call last):
+        pullback.errors.RecipeError: optimiser.step_voxels must be above 0 and at most 1000; got -1.0
+    """
+    for f in fields(value):
+        item, place = getattr(value, f.name), f"{where}.{f.name}".lstrip(".")
+        if item == () and f.name != "radii":
+            raise RecipeError(f"{place} is empty; give at least one")
+        for k, part in enumerate(item if isinstance(item, tuple) else (item,)):
+            here = f"{place}[{k}]" if isinstance(item, tuple) else place
+            if is_dataclass(part):
+                check_ranges(part, here)
+            elif f.name in RANGES and part is not None and part not in RANGES[f.name]:
+                raise RecipeError(f"{here} must be {RANGES[f.name]}; got {part!r}")
+    if hasattr(value, "low_percentile") and not value.low_percentile < value.high_percentile:
+        raise RecipeError(f"{where}.low_percentile must be below high_percentile; got {value.low_percentile} and "
+                          f"{value.high_percentile}".lstrip("."))  # fmt: skip

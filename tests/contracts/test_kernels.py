@@ -1,0 +1,237 @@
+"""Every row of the table of kernels gives what the reference gives: values and gradients, at any size and layout.
+
+A new row needs no new test: it is found in the table, asked what it supports, and compared. The reference itself is
+compared with its own double-precision, contiguous answer here, and with independent answers in `tests/ops`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pullback import ops
+from pullback.ops import _dispatch
+
+SHAPES = [(9, 13), (3, 41), (1, 13), (13, 1), (5, 7, 11), (2, 3, 41), (1, 9, 13), (5, 1, 7), (5, 7, 1), (1, 1, 1)]
+DOUBLE = {"matrix", "mix"}  # these stay in double precision, whatever the images are in
+FINE = 1e-9
+COARSE = {"lncc": 5e-4}  # a ratio of small differences
+ROWS = [(op, row) for op, rows in _dispatch.ROWS.items() for row in rows]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of an op: its tensors by name, in double precision, and its other arguments."""
+
+    op: str
+    name: str
+    tensors: dict[str, Tensor | None]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def call(self, tensors: dict[str, Tensor | None]) -> Tensor:
+        return getattr(ops, self.op)(**tensors, **self.options)
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def batches() -> Iterator[tuple[int, int]]:
+    yield from ((1, 1), (2, 2), (1, 2), (2, 1))
+
+
+def sample_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d, shape = len(size), size[::-1]
+        eye = torch.eye(d, d + 1, dtype=torch.float64)
+        scale = torch.tensor([a / b for a, b in zip(size, shape, strict=True)], dtype=torch.float64)
+        matrix, mix = scale[:, None] * eye + 0.1 * random(d, d + 1, seed=1), 0.5 + random(d, d, seed=2)
+        for a, b in batches() if size == SHAPES[0] else [(1, 1)]:
+            image, displacement = random(a, 2, *size, seed=3), 3 * random(b, d, *shape, seed=4) - 1.5
+            tensors = {"image": image, "matrix": matrix, "displacement": displacement, "mix": mix}
+            for interpolation in ("nearest", "linear", "cubic"):
+                for outside in (None, 0.25):
+                    options = {"interpolation": interpolation, "outside": outside}
+                    yield Case("sample", f"{size} {a},{b} {interpolation} {outside}", tensors, options)
+        for m in (matrix, torch.stack([matrix, 0.7 * matrix])):
+            tensors = {"image": random(1, 1, *size, seed=3), "matrix": m}
+            yield Case("sample", f"{size} matrix {tuple(m.shape)}", tensors, {"shape": shape, "outside": 0.0})
+
+
+def compose_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d = len(size)
+        for a, b in batches() if size == SHAPES[0] else [(1, 1)]:
+            outer, inner = (4 * random(n, d, *size, seed=seed) - 2 for n, seed in ((a, 1), (b, 2)))
+            yield Case("compose", f"{size} {a},{b}", {"outer": outer, "inner": inner, "mix": random(d, d, seed=3)})
+
+
+def smooth_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        for sigmas in ((1.7, 0.6, 1.0), (0.0, 4.0, 0.3)):
+            options = {"sigma_voxels": sigmas[: len(size)]}
+            yield Case("smooth", f"{size} {sigmas}", {"image": random(2, 3, *size)}, options)
+
+
+def lncc_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        for radius in ((2, 2, 2), (4, 3, 0)):  # in boxes of two or three voxels rounding is all there is
+            for a, b in batches() if size == SHAPES[0] else [(1, 1)]:
+                fixed, warped = random(a, 1, *size, seed=1), random(b, 1, *size, seed=2)
+                soft, mask = random(1, 1, *size, seed=3), (random(1, 1, *size, seed=4) > 0.4).double()
+                for name, weight in (("", None), ("soft", soft), ("mask", mask)):
+                    tensors = {"fixed": fixed, "warped": warped, "weight": weight}
+                    yield Case(
+                        "lncc", f"{size} {radius} {a},{b} {name}", tensors, {"radius_voxels": radius[: len(size)]}
+                    )
+
+
+def joint_histogram_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        for bins in (5, 32):
+            for a, b in batches() if size == SHAPES[0] else [(1, 1)]:
+                fixed, warped = random(a, 1, *size, seed=1), 1.2 * random(b, 1, *size, seed=2) - 0.1
+                for weight in (None, random(1, 1, *size, seed=3)):
+                    tensors = {"fixed": fixed, "warped": warped, "weight": weight}
+                    yield Case("joint_histogram", f"{size} {bins} {a},{b} {weight is None}", tensors, {"bins": bins})
+
+
+def jacobian_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        tensors = {"displacement": random(2, len(size), *size, seed=1), "mix": random(len(size), len(size), seed=2)}
+        yield Case("jacobian", f"{size}", tensors)
+
+
+def resize_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        for shape in (tuple((n + 1) // 2 for n in size), tuple(n + 3 for n in size), size[::-1]):
+            yield Case("resize", f"{size} to {shape}", {"image": random(2, 2, *size)}, {"shape": shape})
+
+
+CASES: dict[str, Callable[[], Iterator[Case]]] = {
+    "sample": sample_cases,
+    "compose": compose_cases,
+    "smooth": smooth_cases,
+    "lncc": lncc_cases,
+    "joint_histogram": joint_histogram_cases,
+    "jacobian": jacobian_cases,
+    "resize": resize_cases,
+}
+DIFFERENTIABLE = [
+    *(("sample", name) for name in ("image", "matrix", "displacement", "mix")),
+    *(("compose", name) for name in ("outer", "inner")),
+    *(("lncc", name) for name in ("fixed", "warped")),
+    ("joint_histogram", "warped"),
+    ("smooth", "image"),
+    ("jacobian", "displacement"),
+    ("resize", "image"),
+]
+
+
+def strided(tensor: Tensor) -> Tensor:
+    """The same numbers, every second one of a larger memory, its axes stored in the opposite order."""
+    flipped = tensor.permute(*range(tensor.ndim)[::-1]).contiguous()
+    return torch.stack([flipped, flipped + 1], dim=-1)[..., 0].permute(*range(tensor.ndim)[::-1])
+
+
+def evaluate(case: Case, row: str, dtype: torch.dtype, layout: str, wrt: str | None) -> tuple[bool, Tensor]:
+    """Whether the row itself ran, and its values, or a gradient of them."""
+    tensors: dict[str, Tensor | None] = {}
+    for name, tensor in case.tensors.items():
+        if tensor is not None:
+            tensor = tensor.clone() if name in DOUBLE else tensor.to(dtype, copy=True)
+            tensor = strided(tensor) if layout == "strided" else tensor
+            tensor.requires_grad_(name == wrt)
+        tensors[name] = tensor
+    with ops.use_kernels(row), ops.recorded() as log:
+        values = case.call(tensors)
+        if wrt is None:
+            return log[case.op] == row, values
+        upstream = 0.5 + random(*values.shape, seed=9)
+        (gradient,) = torch.autograd.grad((values * upstream.to(values.dtype)).sum(), [tensors[wrt]])
+    return log[case.op] == row, gradient
+
+
+def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None) -> None:
+    reason = _dispatch._missing(op, row)
+    if reason is not None:
+        pytest.skip(f"the {row} kernel of {op} cannot run here: {reason}")
+    tolerance = FINE if dtype == torch.float64 else COARSE.get(op, 2e-5)
+    wrong = []
+    for case in CASES[op]():
+        if wrt is not None and case.tensors.get(wrt) is None:
+            continue
+        if wrt not in (None, "image") and case.options.get("interpolation") == "nearest":
+            continue  # nearest is differentiable in the image only
+        ran, found = evaluate(case, row, dtype, layout, wrt)
+        if not ran:
+            continue  # the row left this input to the reference
+        _, expected = evaluate(case, "reference", torch.float64, "plain", wrt)
+        assert found.dtype == (torch.float64 if wrt in DOUBLE else dtype), case.name
+        assert found.shape == expected.shape, case.name
+        error = float((found.double() - expected).abs().max())
+        if not error <= tolerance * max(float(expected.abs().max()), 1e-2):
+            wrong.append(f"{case.name}: {error:.3g} beside values up to {float(expected.abs().max()):.3g}")
+    if wrong:
+        pytest.fail("\n".join([f"{row} {op}, gradient in {wrt}:", *wrong]), pytrace=False)
+
+
+def test_every_op_has_cases():
+    assert set(CASES) == set(_dispatch.ROWS)
+    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS)
+
+
+@pytest.mark.parametrize(("op", "row"), ROWS)
+def test_a_row_runs_on_ordinary_input(op, row):
+    if (reason := _dispatch._missing(op, row)) is not None:
+        pytest.skip(f"the {row} kernel of {op} cannot run here: {reason}")
+    assert any(evaluate(case, row, torch.float32, "plain", None)[0] for case in CASES[op]())
+
+
+@pytest.mark.parametrize("layout", ["plain", "strided"])
+@pytest.mark.parametrize(("op", "row"), ROWS)
+def test_values_in_single_precision(op, row, layout):
+    compare(op, row, torch.float32, layout, None)
+
+
+@pytest.mark.parametrize(("op", "row"), ROWS)
+def test_values_in_double_precision(op, row):
+    compare(op, row, torch.float64, "strided", None)
+
+
+@pytest.mark.parametrize("layout", ["plain", "strided"])
+@pytest.mark.parametrize(
+    ("op", "row", "wrt"), [(op, row, wrt) for op, wrt in DIFFERENTIABLE for row in _dispatch.ROWS[op]]
+)
+def test_gradients_in_single_precision(op, row, wrt, layout):
+    compare(op, row, torch.float32, layout, wrt)
+
+
+@pytest.mark.parametrize(
+    ("op", "row", "wrt"), [(op, row, wrt) for op, wrt in DIFFERENTIABLE for row in _dispatch.ROWS[op]]
+)
+def test_gradients_in_double_precision(op, row, wrt):
+    compare(op, row, torch.float64, "strided", wrt)
+
+
+@pytest.mark.parametrize(("op", "wrt"), DIFFERENTIABLE)
+def test_gradients_of_the_reference_are_those_of_finite_differences(op, wrt):
+    small = {(9, 13), (5, 7, 11), (1, 9, 13)}
+    checked = 0
+    for case in CASES[op]():
+        tensor = case.tensors.get(wrt)
+        skipped = wrt not in (None, "image") and case.options.get("interpolation") == "nearest"
+        if tensor is None or skipped or not any(case.name.startswith(str(size)) for size in small):
+            continue
+
+        def values(x: Tensor, case: Case = case) -> Tensor:
+            with ops.use_kernels("reference"):
+                return case.call({**case.tensors, wrt: x})
+
+        x = tensor.clone().requires_grad_()
+        assert torch.autograd.gradcheck(values, [x], fast_mode=True, eps=1e-7, atol=1e-5, rtol=1e-4), case.name
+        checked += 1
+    assert checked >= 2

@@ -1,0 +1,120 @@
+"""The loop: it keeps the best, stops when nothing is gained, and survives a loss that is not a number."""
+
+import math
+
+import pytest
+import torch
+
+from pullback.optimise import LBFGS, GradientDescent, Linear, Objective, Status, minimise
+from pullback.optimise.optimiser import Optimiser
+from pullback.space import Space
+from pullback.transforms import Affine
+
+SPACE = Space.of_array((16, 16))
+MODEL = Linear("translation")
+
+
+class March(Optimiser):
+    """Goes one to the right with every step, whatever the loss."""
+
+    def init(self, params, unit_mm):
+        return unit_mm
+
+    def step(self, objective, params, state):
+        loss, _ = objective.value_and_gradient(params)
+        return objective.model.retract(params, torch.tensor([state, 0.0], dtype=torch.float64)), state, loss
+
+
+def objective(loss):
+    return Objective(lambda p: loss(p.values[0]) + 0 * p.values.sum(), MODEL)
+
+
+def start():
+    return MODEL.start(SPACE, Affine.identity(2), "cpu")
+
+
+def march(loss, steps, **settings):
+    return minimise(objective(loss), start(), March(), steps=steps, unit_mm=1.0, **settings)
+
+
+def test_it_gives_the_best_numbers_seen_not_the_last():
+    solution = march(lambda x: (x - 3) ** 2, 8)
+    assert float(solution.params.values[0]) == 3.0
+    assert solution.loss == 0.0
+    assert solution.history == tuple(float((x - 3) ** 2) for x in range(8))
+
+
+def test_the_numbers_after_the_last_step_count_too():
+    solution = march(lambda x: (x - 3) ** 2, 3)
+    assert float(solution.params.values[0]) == 3.0
+    assert solution.status is Status.max_steps
+    assert len(solution.history) == 3
+
+
+def test_it_ends_when_the_loss_is_flat():
+    solution = march(lambda x: 1 + torch.exp(-x), 1000)
+    assert solution.status is Status.converged
+    assert 10 < len(solution.history) < 30
+
+
+def test_it_goes_on_while_the_loss_falls():
+    assert len(march(lambda x: 10 - 0.01 * x, 50).history) == 50
+    assert len(march(lambda x: torch.where(x < 8, x, -x), 50).history) == 50, "a hill of a few steps is climbed"
+
+
+def test_a_coarser_tolerance_ends_earlier():
+    counts = [len(march(lambda x: 1 + torch.exp(-x / 5), 1000, tolerance=t).history) for t in (1e-2, 1e-4, 1e-6)]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1] < 1000
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_ends_it_with_the_best_so_far(bad):
+    solution = march(lambda x: torch.where(x < 3.5, (x - 2) ** 2, x * bad), 20)
+    assert solution.status is Status.nonfinite
+    assert not solution.status.ok
+    assert float(solution.params.values[0]) == 2.0
+    assert len(solution.history) == 5
+
+
+def test_a_first_loss_that_is_no_number_gives_the_start_back():
+    begin = start()
+    solution = minimise(objective(lambda x: x * math.nan), begin, LBFGS(), steps=5, unit_mm=1.0)
+    assert solution.status is Status.nonfinite
+    assert solution.params is begin
+    assert solution.loss == math.inf
+
+
+def test_a_last_step_into_nothing_is_told():
+    solution = march(lambda x: torch.where(x < 2.5, (x - 2) ** 2, x * math.nan), 3)
+    assert solution.status is Status.nonfinite
+    assert float(solution.params.values[0]) == 2.0
+
+
+def test_it_ends_when_the_optimiser_has_nothing_left():
+    solution = minimise(
+        objective(lambda x: (x - 0.3) ** 2), start(), GradientDescent(), steps=500, unit_mm=1.0, tolerance=0
+    )
+    assert solution.status is Status.converged
+    assert len(solution.history) < 100
+
+
+def test_who_watches_sees_every_step():
+    seen = []
+    solution = march(lambda x: -x, 5, watch=lambda step, loss: seen.append((step, loss)))
+    assert seen == list(enumerate(solution.history, start=1))
+
+
+def test_a_watcher_may_stop_it():
+    def stop(step, loss):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        march(lambda x: -x, 5, watch=stop)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_is_a_sentence(status):
+    assert status.value[0].isupper()
+    assert status.value.endswith(".")
+    assert status.ok == (status in (Status.converged, Status.max_steps))
