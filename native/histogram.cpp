@@ -29,15 +29,15 @@ inline Place place(float fixed, float warped, int bins) {
 void histogram(const float* fixed, const float* warped, const float* weight, int64_t count, int bins, double* joint,
                int threads) {
   const int64_t shares = (count + kShare - 1) / kShare, cells = static_cast<int64_t>(bins) * bins;
-  std::vector<float> tables(shares * cells, 0.0f);
+  std::vector<double> tables(shares * cells, 0.0);  // single precision loses a voxel on a count of millions
   parallel(shares, useful_threads(count, threads), [&](int64_t first, int64_t last, int) {
     for (int64_t s = first; s < last; ++s) {
-      float* table = tables.data() + s * cells;
+      double* table = tables.data() + s * cells;
       for (int64_t v = s * kShare; v < std::min(count, (s + 1) * kShare); ++v) {
         const float w = weight ? weight[v] : 1.0f;
         const Place at = place(fixed[v], warped[v], bins);
         const float t = at.t, u = 1.0f - t, t2 = t * t, t3 = t2 * t, sixth = w * (1.0f / 6.0f);
-        float* cell = table + at.row * bins + at.base - 1;
+        double* cell = table + at.row * bins + at.base - 1;
         cell[0] += sixth * u * u * u;
         cell[1] += sixth * (4.0f - 6.0f * t2 + 3.0f * t3);
         cell[2] += sixth * (1.0f + 3.0f * t + 3.0f * t2 - 3.0f * t3);

@@ -1,7 +1,8 @@
-"""What every test shares: one thread for torch, property tests that do not depend on the machine's mood, spaces."""
+"""What every test shares: shapes checked at run time, one thread for torch, steady property tests, test spaces."""
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import hypothesis
@@ -9,13 +10,26 @@ import jaxtyping
 import pytest
 import torch
 
-from pullback.space import Space
+WITH_TENSORS = ("ops", "space", "image", "transforms", "energy", "optimise", "evaluate", "phantom")
+UNCHECKED = {"registration", "end_to_end", "real_data"}  # folders of tests
+jaxtyping.install_import_hook(
+    [f"pullback.{name}" for name in WITH_TENSORS],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # a whole number is a float, too
+)
+
+from pullback.space import Space  # noqa: E402 - only what is imported after the hook is checked
 
 torch.set_num_threads(1)  # the tests run in several processes
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The shape checks look at one item of a sequence by chance, which hypothesis would warn about."""
+    config.addinivalue_line("filterwarnings", "ignore:Do not use the `random` module inside strategies")
+
 
 SHAPES = {2: (22, 31), 3: (12, 17, 23)}
 TURNS = {  # skew matrices; their exponentials are rotations about no axis of the world
@@ -36,13 +50,26 @@ def data_folder() -> Path:
     return folder
 
 
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Hostile input must be refused by pullback itself, not by the shape checks that only the tests switch on."""
+@contextmanager
+def shapes_unchecked() -> Iterator[None]:
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Hostile input must be refused by pullback itself, not by the shape checks that only the tests switch on."""
+    with shapes_unchecked():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _unchecked_where_loops_are_long(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whole registrations run as they do for a user: checked, they take half as long again."""
+    with shapes_unchecked() if UNCHECKED & set(request.path.parts) else nullcontext():
+        yield
 
 
 @pytest.fixture(params=[2, 3], ids=["2D", "3D"])

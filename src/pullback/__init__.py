@@ -99,7 +99,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"pullback has no {name!r}; it has {', '.join(__all__)}")
     home = _HOME[name]
-    value = importlib.import_module(f"pullback.{name}") if home == "pullback" else getattr(importlib.import_module(home), name)
+    is_module = home == "pullback"
+    value = importlib.import_module(f"pullback.{name}" if is_module else home)
+    value = value if is_module else getattr(value, name)
     globals()[name] = value
     return value
 

@@ -99,6 +99,22 @@ def joint_histogram_cases() -> Iterator[Case]:
                     yield Case("joint_histogram", f"{size} {bins} {a},{b} {weight is None}", tensors, {"bins": bins})
 
 
+def inside_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d, shape = len(size), size[::-1]
+        matrix, mix = torch.eye(d, d + 1, dtype=torch.float64), 0.5 + random(d, d, seed=2)
+        displacement = 6 * random(2, d, *shape, seed=4) - 3
+        tensors = {"matrix": matrix, "displacement": displacement, "mix": mix}
+        yield Case("inside", f"{size}", tensors, {"size": size})
+        turned = torch.stack([matrix, matrix - 0.3 + 0.1 * random(d, d + 1, seed=1)])
+        yield Case("inside", f"{size} matrices", {"matrix": turned}, {"size": size, "shape": shape})
+
+
+def largest_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        yield Case("largest", f"{size}", {"field": random(len(size), *size, seed=1) - 0.7})
+
+
 def jacobian_cases() -> Iterator[Case]:
     for size in SHAPES:
         tensors = {"displacement": random(2, len(size), *size, seed=1), "mix": random(len(size), len(size), seed=2)}
@@ -113,6 +129,8 @@ def resize_cases() -> Iterator[Case]:
 
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "sample": sample_cases,
+    "inside": inside_cases,
+    "largest": largest_cases,
     "compose": compose_cases,
     "smooth": smooth_cases,
     "lncc": lncc_cases,
@@ -147,7 +165,7 @@ def evaluate(case: Case, row: str, dtype: torch.dtype, layout: str, wrt: str | N
             tensor.requires_grad_(name == wrt)
         tensors[name] = tensor
     with ops.use_kernels(row), ops.recorded() as log:
-        values = case.call(tensors)
+        values = torch.as_tensor(case.call(tensors), dtype=dtype if case.op == "inside" else None)
         if wrt is None:
             return log[case.op] == row, values
         upstream = 0.5 + random(*values.shape, seed=9)
@@ -170,7 +188,8 @@ def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None)
         if not ran:
             continue  # the row left this input to the reference
         _, expected = evaluate(case, "reference", torch.float64, "plain", wrt)
-        assert found.dtype == (torch.float64 if wrt in DOUBLE else dtype), case.name
+        if op != "largest":  # a plain number
+            assert found.dtype == (torch.float64 if wrt in DOUBLE else dtype), case.name
         assert found.shape == expected.shape, case.name
         error = float((found.double() - expected).abs().max())
         if not error <= tolerance * max(float(expected.abs().max()), 1e-2):
@@ -181,7 +200,7 @@ def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None)
 
 def test_every_op_has_cases():
     assert set(CASES) == set(_dispatch.ROWS)
-    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS)
+    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS) - {"inside", "largest"}
 
 
 @pytest.mark.parametrize(("op", "row"), ROWS)

@@ -26,7 +26,7 @@ def paint() -> Callable[..., Image]:
         generator = torch.Generator().manual_seed(seed)
         draw = torch.rand(400, d + 2, generator=generator, dtype=torch.float64)
         large = torch.arange(400) < 100
-        middles, heights = size * (draw[:, :d] - 0.5), draw[:, d] - 0.4
+        middles, heights = size * (draw[:, :d] - 0.5), draw[:, d]
         widths = size * torch.where(large, 0.05, 0.02) * (1 + draw[:, d + 1])
         points = space.grid() if transform is None else transform(space.grid())
         value = torch.exp(-((points.norm(dim=-1) / (0.5 * size)) ** 4))

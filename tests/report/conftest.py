@@ -39,12 +39,12 @@ SPACES = {"2D": placed((64, 80), (1.5, 1.5)), "stack": placed((9, 48, 56), (8.0,
           "volume": placed((44, 40, 36), (2.0, 2.0, 2.0))}  # fmt: skip
 
 
-@pytest.fixture(params=list(SPACES))
+@pytest.fixture(scope="session", params=list(SPACES))
 def space(request: pytest.FixtureRequest) -> Space:
     return SPACES[request.param]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def heart() -> Callable[[Space], Image]:
     """Two ellipses in an empty field of view, one of them off the middle, so that no two sides look alike."""
 
@@ -58,7 +58,7 @@ def heart() -> Callable[[Space], Image]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bump() -> Callable[..., Displacement]:
     """A smooth displacement around one point, along x: bump(space, height_mm=4)."""
 
@@ -77,7 +77,7 @@ def focus(space: Space) -> torch.Tensor:
     return space.to_world(torch.tensor([0.4 * n for n in space.shape], dtype=torch.float64))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def result(heart, bump) -> Callable[..., Registration]:
     """A registration that came to this transform: result(space, transform=..., quality=..., status=..., ...)."""
 

@@ -37,9 +37,13 @@ def test_after_shows_the_fixed_image_again_and_before_does_not(result, space):
 
 def test_before_lies_on_the_side_where_the_transform_reaches(result):
     space = Space.of_array((40, 40))
-    pictures = whole(result(space, Affine.translation([-8.0, 0.0])))  # look 8 mm to the left: to the right of the screen
+    pictures = whole(
+        result(space, Affine.translation([-8.0, 0.0]))
+    )  # look 8 mm to the left: to the right of the screen
     columns = np.arange(40)
-    middle = [(picture.sum(axis=0) * columns).sum() / picture.sum() for picture in (pictures.fixed[0], pictures.before[0])]
+    middle = [
+        (picture.sum(axis=0) * columns).sum() / picture.sum() for picture in (pictures.fixed[0], pictures.before[0])
+    ]
     assert middle[1] - middle[0] == pytest.approx(8.0, abs=0.3)
 
 
@@ -48,7 +52,9 @@ def test_reached_is_in_mm_to_the_right_and_down(result, shift):
     space = Space.of_array((20, 30), (2.0, 1.5))
     x, y = whole(result(space, Affine.translation(shift))).reached[0]
     np.testing.assert_allclose(x, np.broadcast_to((np.arange(30) + 0.5) * 1.5 - shift[0], (20, 30)), atol=1e-4)
-    np.testing.assert_allclose(y, np.broadcast_to(((np.arange(20) + 0.5) * 2.0 - shift[1])[:, None], (20, 30)), atol=1e-4)
+    np.testing.assert_allclose(
+        y, np.broadcast_to(((np.arange(20) + 0.5) * 2.0 - shift[1])[:, None], (20, 30)), atol=1e-4
+    )
 
 
 def test_the_jacobian_on_a_plane_is_that_of_the_volume(result, bump, oblique_space, dimension):

@@ -59,8 +59,9 @@ def test_before_is_what_the_headers_say(result, space):
 
 def test_where_headers_place_images_apart_before_brings_their_middles_together(result, space):
     made = result(space, Affine.identity(space.dimension))
-    away = Space(space.shape, torch.cat([space.matrix[:, :-1], space.matrix[:, -1:] + 1000.0], dim=1).clone())
-    away.matrix[-1, -1] = 1.0
+    matrix = space.matrix.clone()
+    matrix[:-1, -1] += 1000.0
+    away = Space(space.shape, matrix)
     moving = Image(made.moving.data, away)
     found = Survey.of(replace(made, moving=moving))
     torch.testing.assert_close(found.start(space.centre), away.centre)
@@ -78,10 +79,10 @@ def test_profiles_follow_the_brightness_of_the_slices(result, heart, space):
 
 def test_two_contrasts_are_told_from_one(result, space):
     made = result(space, Affine.identity(space.dimension))
-    noise = 20 * torch.rand(made.fixed.data.shape, generator=torch.Generator().manual_seed(0))
-    assert Survey.of(replace(made, moving=Image(3 * made.moving.data + noise, space))).one_contrast
-    inverted = Image(1000 - made.moving.data + noise, space)
-    assert not Survey.of(replace(made, moving=inverted)).one_contrast
+    waves = (space.grid() / 11.0).sin().sum(dim=-1)[None].float()
+    made = replace(made, fixed=Image(waves, space))
+    assert Survey.of(replace(made, moving=Image(500 + 30 * waves + waves**2, space))).one_contrast
+    assert not Survey.of(replace(made, moving=Image(500 - 30 * waves, space))).one_contrast
 
 
 def test_the_focus_is_where_tissue_is_bent(result, bump, space):

@@ -22,7 +22,8 @@ pullback apply affine.tfm moving.nii.gz --onto fixed.nii.gz --out warped.nii.gz
 
 def parser() -> Parser:
     """The options of this command."""
-    p = Parser("pullback apply", "Carry something through a transform that is known.", EXAMPLES)
+    p = Parser("pullback apply", "Carry something through a transform that is known.", EXAMPLES,
+               usage="pullback apply RESULT [THING] --out FILE [options]")  # fmt: skip
     p.add_argument("transform", metavar="RESULT", type=file, help="a result folder, or a transform file (.h5 .tfm .txt "
                    ".mat, or a displacement field as an image)")  # fmt: skip
     p.add_argument("thing", metavar="THING", nargs="?", type=file, help="the image, labels or points to carry")

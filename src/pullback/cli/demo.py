@@ -19,7 +19,7 @@ PHASES = (0.0, 0.36)
 
 def parser() -> Parser:
     """The options of this command."""
-    p = Parser("pullback demo", "Register a synthetic beating heart, end of systole onto end of diastole, and compare "
+    p = Parser("pullback demo", "Register a synthetic beating heart, end of systole onto end of diastole, and compare\n"
                "with the motion that made it. Takes a few seconds.", EXAMPLES)  # fmt: skip
     p.add_argument("--out", metavar="DIR", type=file, default=Path("demo-result"), help="folder of the result "
                    "(default: %(default)s)")  # fmt: skip

@@ -20,7 +20,7 @@ pullback info result/
 
 def parser() -> Parser:
     """The options of this command."""
-    p = Parser("pullback info", "Tell what pullback understands of a file: where it lies, how large it is, what is in "
+    p = Parser("pullback info", "Tell what pullback understands of a file: where it lies, how large it is, what is in\n"
                "it. Axes are listed in data order, slices first.", EXAMPLES)  # fmt: skip
     p.add_argument(
         "thing", metavar="THING", type=file, help="an image, a DICOM folder, a transform, points, or a result"

@@ -10,7 +10,7 @@ from pathlib import Path
 from pullback import api, io
 from pullback.errors import InputError, SpaceError
 from pullback.image import Image, Labels, Points
-from pullback.io.images.read import open_source
+from pullback.io.images.read import open_image
 from pullback.registration import Recipe, Registration, saved
 from pullback.registration.folder import EXTRAS
 from pullback.registration.saved import RESULT
@@ -110,7 +110,7 @@ def _names(paths: Iterable[Path], ending: str) -> dict[str, Path]:
 
 def _labels(path: Path, frame: int | None) -> Labels:
     """Labels of one image, or of a series in time of which the moving image is a frame."""
-    return io.read_labels(path, frame=frame if open_source(path).frames > 1 else None)
+    return io.read_labels(path, frame=frame if open_image(path).frames > 1 else None)
 
 
 def _spare_inputs(options: Namespace, written: list[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pullback import io
 from pullback.errors import PullbackWarning
-from pullback.io.images.read import open_source
+from pullback.io.images.read import open_image
 from pullback.registration import saved
 from pullback.space import Space
 from pullback.transforms import Transform
@@ -21,7 +21,7 @@ def known(path: Path, inverse: bool, onto: Path | None) -> tuple[Transform, Spac
         inverse: whether to turn the transform round; the grid is then the moving image's.
         onto: an image that lies on the grid to make, which goes before what the folder says.
     """
-    grid = None if onto is None else open_source(onto).space
+    grid = None if onto is None else open_image(onto).space
     if path.is_dir():
         tree = saved.read_summary(path)
         transform = io.read_transform(path / "transform.h5")

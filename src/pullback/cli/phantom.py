@@ -19,7 +19,8 @@ SETTINGS = ("seed", "phase", "noise", "bias", "shape", "spacing", "dimension", "
 
 def parser() -> Parser:
     """The options of this command."""
-    p = Parser("pullback phantom", "Make a synthetic heart, or images to register with a known answer.", EXAMPLES)
+    p = Parser("pullback phantom", "Make a synthetic heart, or images to register with a known answer.", EXAMPLES,
+               usage="pullback phantom NAME --out FILE [settings]")  # fmt: skip
     p.add_argument("name", metavar="NAME", help="which one; `list` tells the names")
     p.add_argument("--out", metavar="FILE", type=file, help="where to write: an image, or a folder for several")
     p.add_argument("--labels", metavar="FILE", type=file, help="where to write the labels of a single image")

@@ -39,7 +39,8 @@ def _bar(verbose: bool) -> Iterator[Watcher]:
 
         def show(step: Step) -> None:
             where = f"{step.stage}, level {step.level} of {step.levels}"
-            bar.update(task, completed=step.share, description=f"{where}: loss {step.loss:.4g}")
+            text = f"{where}: loss {step.loss:.4g}"
+            bar.update(task, completed=step.share, description=text, refresh=step.step == 1)
             if verbose:
                 tell(step)
 

@@ -20,7 +20,8 @@ pullback register fixed.nii.gz moving.nii.gz --out result/ --recipe mine.yaml   
 
 def parser() -> Parser:
     """The options of this command."""
-    p = Parser("pullback register", "Find the transform that pulls MOVING back onto FIXED, and apply it.", EXAMPLES)
+    p = Parser("pullback register", "Find the transform that pulls MOVING back onto FIXED, and apply it.", EXAMPLES,
+               usage="pullback register FIXED MOVING --out DIR [options]")  # fmt: skip
     p.add_argument("fixed", metavar="FIXED", type=file, help="the image that stays; its grid is the grid of the result")
     p.add_argument("moving", metavar="MOVING", type=file, help="the image that is pulled back")
     p.add_argument("--out", metavar="DIR", type=file, required=True, help="folder of the result: warped.nii.gz, "

@@ -12,10 +12,10 @@ import torch
 from pullback.errors import InputError
 from pullback.image import Image, Labels
 from pullback.io.geometry import Grid, space_of
+from pullback.io.image_file import note
 from pullback.io.images.nifti_geometry import place
 from pullback.io.images.nifti_header import parse
 from pullback.io.images.read import read_image, read_labels, to_float32, to_labels
-from pullback.io.source import note
 from pullback.space import Space
 
 

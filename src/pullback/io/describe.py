@@ -10,13 +10,13 @@ import numpy as np
 from pullback.errors import FileFormatError, PullbackWarning
 from pullback.io.atomic import full_suffix
 from pullback.io.geometry import fastest_first
+from pullback.io.image_file import reading
 from pullback.io.images.arrays import split_key
 from pullback.io.images.nifti import read_header
 from pullback.io.images.nifti_header import DISPLACEMENT, VECTOR
-from pullback.io.images.read import open_source
+from pullback.io.images.read import open_image
 from pullback.io.points import SUFFIXES as POINT_SUFFIXES
 from pullback.io.points import read_points
-from pullback.io.source import reading
 from pullback.io.transforms.files import read_transform
 from pullback.space import Space
 from pullback.transforms import Affine, Composite, Displacement, Inverse, Transform, Velocity
@@ -79,20 +79,20 @@ def _is_field(file: Path) -> bool:
 
 
 def _image(path: str) -> dict[str, Any]:
-    source = open_source(path)
-    space = source.space
+    image = open_image(path)
+    space = image.space
     with reading(path):
-        array = source.load(source.frame or 0)
+        array = image.load(image.frame or 0)
         finite = array if array.dtype.kind != "f" else array[np.isfinite(array)]
         facts = {
             "kind": "image",
-            "format": source.format,
+            "format": image.format,
             **_of_space(space),
-            "channels": source.channels,
-            "frames": source.frames,
-            "dtype": source.dtype.name,
+            "channels": image.channels,
+            "frames": image.frames,
+            "dtype": image.dtype.name,
             "range": [finite.min().item(), finite.max().item()] if finite.size else None,
-            "placed": source.placed,
+            "placed": image.placed,
         }
         if finite.size < array.size:
             warnings.warn(f"{path}: {array.size - finite.size} values are not finite", PullbackWarning, stacklevel=2)

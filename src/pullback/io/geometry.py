@@ -85,25 +85,24 @@ def other_side(matrix: Matrix) -> Matrix:
 
 def field_from_itk(vectors: np.ndarray) -> Field:
     """(*shape, D) LPS vectors, as ITK stores them, as a (D, *shape) float32 field in RAS."""
-    field = torch.empty(vectors.shape[-1], *vectors.shape[:-1], dtype=torch.float32)
-    field.copy_(torch.from_numpy(vectors).movedim(-1, 0))
-    field[:2].neg_()
-    return field
+    field = np.empty((vectors.shape[-1], *vectors.shape[:-1]), np.float32)
+    for axis, sign in enumerate(signs(len(field))[:-1]):
+        np.multiply(vectors[..., axis], np.float32(sign), out=field[axis], casting="same_kind")
+    return torch.from_numpy(field)
 
 
 def field_to_itk(field: Field) -> np.ndarray:
     """The opposite of `field_from_itk`: (*shape, D) float32, contiguous."""
-    vectors = torch.empty(*field.shape[1:], field.shape[0], dtype=torch.float32)
-    vectors.copy_(field.detach().movedim(0, -1))
-    vectors[..., :2].neg_()
-    return vectors.numpy()
+    ras = field.detach().cpu().numpy()
+    vectors = np.empty((*ras.shape[1:], len(ras)), np.float32)
+    for axis, sign in enumerate(signs(len(ras))[:-1]):  # numpy interleaves several times faster than torch
+        np.multiply(ras[axis], np.float32(sign), out=vectors[..., axis], casting="same_kind")
+    return vectors
 
 
 def negated_xy(field: Field) -> Field:
     """A copy of a field with its x and y components negated: LPS to RAS, or back."""
-    field = field.clone()
-    field[:2].neg_()
-    return field
+    return field * torch.from_numpy(signs(len(field))[:-1]).to(field).view(-1, *[1] * (field.ndim - 1))
 
 
 def require_right_angles(grid: Grid, format_name: str) -> None:

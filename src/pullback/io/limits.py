@@ -15,8 +15,6 @@ from pullback.errors import FileFormatError
 DEFLATE_RATIO = 1032
 """The largest expansion that deflate (gzip, zlib) can reach."""
 
-LONGEST_AXIS = 1 << 20
-
 
 def checked_bytes(shape: Sequence[int], dtype: np.dtype, holds: int) -> int:
     """The size in bytes of an array that a header declares.
@@ -27,12 +25,10 @@ def checked_bytes(shape: Sequence[int], dtype: np.dtype, holds: int) -> int:
         holds: the most bytes that the file can hold, unpacked.
 
     Raises:
-        FileFormatError: an axis is empty or absurd, or there are more numbers than the file, or this machine, can hold.
+        FileFormatError: an axis is empty, or there are more numbers than the file, or this machine, can hold.
     """
     if any(n < 1 for n in shape):
         raise FileFormatError(f"the header declares {_sizes(shape)} voxels; every axis needs at least one")
-    if any(n > LONGEST_AXIS for n in shape):
-        raise FileFormatError(f"the header declares {_sizes(shape)} voxels; no axis may exceed {LONGEST_AXIS}")
     count = math.prod(shape)
     size = count * dtype.itemsize
     if size > holds:

@@ -12,7 +12,7 @@ from pullback.errors import FileFormatError, InputError
 from pullback.image import Points
 from pullback.io import slicer_points
 from pullback.io.atomic import atomic, full_suffix
-from pullback.io.source import reading
+from pullback.io.image_file import reading
 
 AXES = ("x", "y", "z")
 LARGEST = 1 << 28
@@ -72,7 +72,7 @@ def write_points(points: Points, path: str | os.PathLike[str], like: str | os.Pa
             kept = _text(Path(like)) if _format(os.fspath(like)) == kind else None
     try:
         text = _WRITERS[kind](world, kept)
-    except InputError as error:
+    except (InputError, csv.Error) as error:
         raise InputError(f"cannot write {path}: {error}") from error
     with atomic(path) as one:
         one.write_text(text, encoding="utf-8", newline="")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pullback.errors import FileFormatError, InputError
 from pullback.io.geometry import signs
-from pullback.io.source import one_line
+from pullback.io.image_file import one_line
 
 _FCSV_COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID"
 _SYSTEMS = {"0": "RAS", "RAS": "RAS", "1": "LPS", "LPS": "LPS"}

@@ -7,11 +7,13 @@ the caller. Ops know voxels only: no images, no files, no millimetres, no config
 
 from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops.compose import compose
+from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
+from pullback.ops.largest import largest
 from pullback.ops.lncc import lncc
 from pullback.ops.resize import resize
-from pullback.ops.sample import inside, sample, sample_points
+from pullback.ops.sample import sample, sample_points
 from pullback.ops.smooth import smooth
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "inside",
     "jacobian",
     "joint_histogram",
+    "largest",
     "lncc",
     "recorded",
     "resize",

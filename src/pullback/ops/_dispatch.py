@@ -20,11 +20,13 @@ from torch import Tensor
 from pullback.errors import KernelError
 
 ROWS: dict[str, tuple[str, ...]] = {
-    "sample": ("reference",),
-    "compose": ("reference",),
-    "smooth": ("reference",),
-    "lncc": ("reference",),
-    "joint_histogram": ("reference",),
+    "sample": ("cpu", "reference"),
+    "inside": ("cpu", "reference"),
+    "compose": ("cpu", "reference"),
+    "smooth": ("cpu", "reference"),
+    "largest": ("cpu", "reference"),
+    "lncc": ("cpu", "reference"),
+    "joint_histogram": ("cpu", "reference"),
     "jacobian": ("reference",),
     "resize": ("reference",),
 }

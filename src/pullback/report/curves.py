@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from pullback.registration import Optimise, Outcome, Registration
 from pullback.report.style import MOVING_COLOUR, ReportFigure, Style, on_paper, plain
@@ -43,7 +44,7 @@ def loss_curves(registration: Registration, style: Style) -> ReportFigure:
     if not stages:
         on_paper(figure, "no stage took optimisation steps", style)
         return figure
-    left, gap, right = 0.62, 0.62, 0.12
+    left, gap, right = 0.92, 0.75, 0.15
     width = (WIDTH - left - right - gap * (len(stages) - 1)) / len(stages)
     for column, (outcome, similarity) in enumerate(stages):
         x = left + column * (width + gap)
@@ -51,8 +52,7 @@ def loss_curves(registration: Registration, style: Style) -> ReportFigure:
         _curve(axes, outcome, style)
         axes.set_title(f"{outcome.stage}: {similarity}" if similarity else outcome.stage,
                        color=style.ink, fontsize=9.5, pad=17)  # fmt: skip
-        if column == 0:
-            axes.set_ylabel("loss (0 is perfect)", fontsize=9, color=style.ink)
+    figure.text(0.1 / WIDTH, 0.5, "loss (0 is perfect)", rotation=90, va="center", fontsize=9, color=style.ink)
     return figure
 
 
@@ -74,4 +74,5 @@ def _curve(axes: Axes, outcome: Outcome, style: Style) -> None:
     axes.set_xlabel("step", fontsize=9, color=style.ink)
     axes.locator_params(axis="x", integer=True, nbins=5)
     axes.locator_params(axis="y", nbins=4)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.5g}"))
     plain(axes, style)

@@ -139,8 +139,7 @@ def jacobian(pictures: Pictures, style: Style) -> ReportFigure:
     page = sheet(pictures.planes, ("",), style, bar=True, graph=1.15)
     sample = pictures.jacobian_sample
     reach = _reach(np.concatenate([sample, *(j.ravel() for j in pictures.jacobian)]))
-    colours = VOLUME.copy()
-    colours.set_bad(FOLD_COLOUR)
+    colours = VOLUME.with_extremes(bad=FOLD_COLOUR)
     for column, j in enumerate(pictures.jacobian):
         shown = np.ma.masked_where(j <= 0, j.clip(1 / reach, reach))
         image = page.show(0, column, shown, cmap=colours, norm=LogNorm(1 / reach, reach), vmin=None, vmax=None)
@@ -209,7 +208,9 @@ def _histogram(page: Sheet, sample: np.ndarray, reach: float, style: Style) -> N
 
 def volume_ticks(reach: float) -> list[float]:
     """Round numbers between 1 / reach and reach, a handful."""
-    if reach < 1.5:
+    if reach < 1.2:
+        ticks = [0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15]
+    elif reach < 1.5:
         ticks = [0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4]
     elif reach < 3:
         ticks = [0.4, 0.5, 0.7, 1.0, 1.4, 2.0, 2.5]

@@ -135,7 +135,7 @@ class Frame:
         inner = (scale * sum(widths) + GAP * (across - 1), tall * down + GAP * (down - 1))
         size = (left + inner[0] + right, top + inner[1] + EDGE)
         place = None
-        if graph and beside:
+        if graph and len(heights) == 1:
             begin = size[0] + AXIS
             place = (begin, top + (inner[1] - 1.6 * graph) / 2, WIDTH - begin - 2 * EDGE, 1.6 * graph)
             size = (WIDTH, max(size[1], top + 1.6 * graph + AXIS + EDGE))

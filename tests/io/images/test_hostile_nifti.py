@@ -96,7 +96,7 @@ def test_headers(path, fields, words):
 )
 def test_nifti2_sizes(path, dim):
     path("a.nii").write_bytes(raw_nifti(NIFTI2, dim=dim))
-    refused(path("a.nii"), "no axis may exceed|at least 1")
+    refused(path("a.nii"), r"cut short|at least 1")
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 100, 347, 348, 351, 352, 400, 591])

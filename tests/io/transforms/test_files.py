@@ -195,6 +195,15 @@ def test_a_sheared_grid(path, moving, dimension, smooth_field):
     assert_same_points(io.read_transform(path("a.h5")), sitk.ReadTransform(path("a.h5")), points, 1e-4)
 
 
+def test_a_field_of_more_than_a_million_numbers(path):
+    space = Space.of_array((70, 90, 80))
+    wave = Displacement(torch.sin(space.grid().movedim(-1, 0).float() / 9), space)
+    io.write_transform(wave, path("a.h5"), onto=space)
+    assert torch.equal(io.read_transform(path("a.h5")).field, wave.field)
+    sitk.WriteTransform(sitk.ReadTransform(path("a.h5")), path("b.h5"))
+    torch.testing.assert_close(io.read_transform(path("b.h5")).field, wave.field)
+
+
 # ---- containers
 
 
@@ -299,7 +308,7 @@ def test_hdf5_that_declares_too_much(path):
         group = file.create_group("TransformGroup/0")
         group["TransformType"] = "AffineTransform_double_2_2"
         group.create_dataset("TransformParameters", (2**40,), "f4", chunks=(2**20,))
-    with pytest.raises(FileFormatError, match=r"axis|cut short"):
+    with pytest.raises(FileFormatError, match="cut short"):
         io.read_transform(path("a.h5"))
 
 

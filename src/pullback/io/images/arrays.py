@@ -10,8 +10,8 @@ from numpy.lib import format as npy
 
 from pullback.errors import FileFormatError
 from pullback.io.atomic import atomic, full_suffix
+from pullback.io.image_file import ImageFile, one_line
 from pullback.io.limits import DEFLATE_RATIO, checked_bytes
-from pullback.io.source import Source, one_line
 from pullback.io.streams import native
 from pullback.space import Space
 
@@ -27,8 +27,8 @@ def split_key(path: str) -> tuple[Path, str | None]:
     return (Path(before), key) if colon and before.lower().endswith(".npz") else (Path(path), None)
 
 
-def open_array(path: Path, key: str | None = None) -> Source:
-    """See `Source`."""
+def open_array(path: Path, key: str | None = None) -> ImageFile:
+    """See `ImageFile`."""
     if full_suffix(path) == ".npz" or key is not None:
         return _open_npz(path, key)
     with path.open("rb") as stream:
@@ -38,7 +38,7 @@ def open_array(path: Path, key: str | None = None) -> Source:
     return _source("NumPy .npy", shape, dtype, partial(_load_npy, path))
 
 
-def _open_npz(path: Path, key: str | None) -> Source:
+def _open_npz(path: Path, key: str | None) -> ImageFile:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
@@ -81,8 +81,8 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def _source(name: str, shape: tuple[int, ...], dtype: np.dtype, load: partial[np.ndarray]) -> Source:
-    return Source(name, Space.of_array(shape), dtype, load, placed=False, stack=True)
+def _source(name: str, shape: tuple[int, ...], dtype: np.dtype, load: partial[np.ndarray]) -> ImageFile:
+    return ImageFile(name, Space.of_array(shape), dtype, load, placed=False, stack=True)
 
 
 def _load_npy(path: Path, frame: int) -> np.ndarray:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pullback.errors import FileFormatError
+from pullback.io.image_file import ImageFile, note, one_line
 from pullback.io.images.dicom_planes import Plane, Stack, stack
 from pullback.io.limits import check_memory
-from pullback.io.source import Source, note, one_line
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -37,8 +37,8 @@ def is_dicom(path: Path) -> bool:
         return file.read(4) == b"DICM"
 
 
-def open_dicom(path: Path) -> Source:
-    """See `Source`."""
+def open_dicom(path: Path) -> ImageFile:
+    """See `ImageFile`."""
     if path.is_dir():
         return _source(path, _only_series(path), None)
     if not is_dicom(path):
@@ -60,7 +60,7 @@ def _belongs(other: "Dataset", head: "Dataset") -> bool:
     return (a is None) == (b is None) and (a is None or np.allclose(list(a), list(b), atol=1e-3))
 
 
-def _source(path: Path, heads: dict[Path, "Dataset"], chosen: Path | None) -> Source:
+def _source(path: Path, heads: dict[Path, "Dataset"], chosen: Path | None) -> ImageFile:
     planes = [plane for p, head in heads.items() for plane in _planes(p, head)]
     many = [p for p, head in heads.items() if int(head.get("NumberOfFrames", 1) or 1) > 1]
     if len(heads) > 1 and many:
@@ -76,7 +76,7 @@ def _source(path: Path, heads: dict[Path, "Dataset"], chosen: Path | None) -> So
         )
     dtype = np.dtype(("i" if int(head.get("PixelRepresentation", 0)) else "u") + str(max(bits // 8, 1)))
     check_memory(sorted_.space.count * colours * max(dtype.itemsize, 4))
-    return Source(
+    return ImageFile(
         format="DICOM",
         space=sorted_.space,
         dtype=dtype,

@@ -12,9 +12,9 @@ import numpy as np
 from pullback.errors import FileFormatError
 from pullback.io.atomic import atomic, full_suffix
 from pullback.io.geometry import Grid, grid_of, require_right_angles
+from pullback.io.image_file import ImageFile
 from pullback.io.images.header_text import LineReader, beside, integers, numbers
 from pullback.io.limits import DEFLATE_RATIO, checked_bytes
-from pullback.io.source import Source
 from pullback.io.streams import deflated, read_rest
 from pullback.space import Space
 
@@ -28,8 +28,8 @@ _ORIGIN = ("Offset", "Position", "Origin")
 _DIRECTION = ("TransformMatrix", "Rotation", "Orientation")
 
 
-def open_metaimage(path: Path) -> Source:
-    """See `Source`."""
+def open_metaimage(path: Path) -> ImageFile:
+    """See `ImageFile`."""
     fields, start = _header(path)
     name = fields["ElementDataFile"]
     local = name.upper() == "LOCAL"
@@ -48,7 +48,7 @@ def open_metaimage(path: Path) -> Source:
     offset = _offset(fields, start if local else 0, data, shape, dtype, packed)
     holds = max(data.stat().st_size - offset, 0) * (DEFLATE_RATIO if packed else 1)
     checked_bytes(shape, dtype, holds)
-    return Source(
+    return ImageFile(
         format="MetaImage",
         space=_space(fields, size[:3], d),
         dtype=dtype,

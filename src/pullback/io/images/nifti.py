@@ -12,10 +12,10 @@ import numpy as np
 from pullback.errors import FileFormatError
 from pullback.io.atomic import atomic, full_suffix
 from pullback.io.geometry import ORTHOGONAL, fastest_first
+from pullback.io.image_file import ImageFile, note
 from pullback.io.images.nifti_geometry import place, to_quaternion
 from pullback.io.images.nifti_header import DISPLACEMENT, NIFTI1, NIFTI2, TYPES, VECTOR, Header, parse
 from pullback.io.limits import checked_bytes
-from pullback.io.source import Source, note
 from pullback.io.streams import as_bytes, most_bytes, opened, read_array, writing
 from pullback.space import Space
 
@@ -23,8 +23,8 @@ CODES = {np.dtype(kind): code for code, kind in reversed(TYPES.items())}
 _PAIRS = {".hdr": ".img", ".img": ".hdr", ".hdr.gz": ".img.gz", ".img.gz": ".hdr.gz"}
 
 
-def open_nifti(path: Path) -> Source:
-    """See `Source`."""
+def open_nifti(path: Path) -> ImageFile:
+    """See `ImageFile`."""
     header_path, data_path = _files(path)
     header = read_header(header_path)
     if header.single:
@@ -34,7 +34,7 @@ def open_nifti(path: Path) -> Source:
     space, placed, notes = place(header)
     for line in notes:
         note(path, line)
-    return Source(
+    return ImageFile(
         format=f"NIfTI-{header.version}",
         space=space,
         dtype=header.dtype,

@@ -13,9 +13,9 @@ import numpy as np
 from pullback.errors import FileFormatError
 from pullback.io.atomic import atomic, full_suffix
 from pullback.io.geometry import grid_of, require_right_angles, signs, space_of
+from pullback.io.image_file import ImageFile
 from pullback.io.images.header_text import LineReader, beside, integers
 from pullback.io.limits import DEFLATE_RATIO, checked_bytes
-from pullback.io.source import Source
 from pullback.io.streams import deflated, read_rest
 from pullback.space import Space
 
@@ -44,8 +44,8 @@ _LISTS = {"list", "vector", "point", "time", "rgb-color", "rgba-color", "covaria
           "2-vector", "3-vector", "4-vector", "3-color", "4-color", "complex"}  # fmt: skip
 
 
-def open_nrrd(path: Path) -> Source:
-    """See `Source`."""
+def open_nrrd(path: Path) -> ImageFile:
+    """See `ImageFile`."""
     fields, start = _header(path)
     size = integers(_need(fields, "sizes"), "sizes")
     dimension = integers(_need(fields, "dimension"), "dimension")
@@ -67,7 +67,7 @@ def open_nrrd(path: Path) -> Source:
     holds = max(data.stat().st_size - offset, 0) * (1 if packing == "raw" else DEFLATE_RATIO)
     checked_bytes(shape, dtype, holds)
     space, placed = _space(fields, size, spatial)
-    return Source(
+    return ImageFile(
         format="NRRD",
         space=space,
         dtype=dtype,

@@ -7,16 +7,16 @@ import numpy as np
 
 from pullback.errors import FileFormatError, InputError
 from pullback.io.atomic import atomic
+from pullback.io.image_file import ImageFile, one_line
 from pullback.io.limits import check_memory
-from pullback.io.source import Source, one_line
 from pullback.io.streams import native
 from pullback.space import Space
 
 _GREY = {"1": "L", "L": "L", "LA": "L", "I": "I", "I;16": "I;16", "I;16B": "I;16B", "F": "F"}
 
 
-def open_picture(path: Path) -> Source:
-    """See `Source`."""
+def open_picture(path: Path) -> ImageFile:
+    """See `ImageFile`."""
     from PIL import Image as Pillow
 
     try:
@@ -31,7 +31,7 @@ def open_picture(path: Path) -> Source:
     except Exception as error:  # Pillow raises a different exception for each way of being broken
         raise _damaged(error) from error
     dtype = np.dtype({"L": "u1", "RGB": "u1", "F": "f4", "I": "i4"}.get(mode, "u2"))
-    return Source(
+    return ImageFile(
         format="picture",
         space=Space.of_array((height, width)),
         dtype=dtype,

@@ -10,6 +10,7 @@ import torch
 from pullback.errors import FileFormatError, InputError
 from pullback.image import Image, Labels
 from pullback.io.atomic import full_suffix
+from pullback.io.image_file import ImageFile, reading
 from pullback.io.images.arrays import open_array, split_key
 from pullback.io.images.dicom import is_dicom, open_dicom
 from pullback.io.images.metaimage import open_metaimage
@@ -17,10 +18,9 @@ from pullback.io.images.nifti import open_nifti
 from pullback.io.images.nrrd import open_nrrd
 from pullback.io.images.pictures import open_picture
 from pullback.io.images.tiff import open_tiff
-from pullback.io.source import Source, reading
 from pullback.space import Space
 
-READERS: dict[str, Callable[[Path], Source]] = {
+READERS: dict[str, Callable[[Path], ImageFile]] = {
     **dict.fromkeys((".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"), open_nifti),
     **dict.fromkeys((".mha", ".mhd"), open_metaimage),
     **dict.fromkeys((".nrrd", ".nhdr"), open_nrrd),
@@ -54,7 +54,7 @@ def read_image(path: str | os.PathLike[str], *, frame: int | None = None) -> Ima
         Image(1 channel, Space(40 x 64 voxels of 1 x 1 mm))
     """
     with reading(os.fspath(path)):
-        array, space = open_source(path).array(frame)
+        array, space = open_image(path).array(frame)
         return Image(to_float32(array), space)
 
 
@@ -69,11 +69,11 @@ def read_labels(path: str | os.PathLike[str], *, frame: int | None = None) -> La
         FileFormatError: as `read_image`; also if there are several values at each voxel, or they are not whole numbers.
     """
     with reading(os.fspath(path)):
-        array, space = open_source(path).array(frame)
+        array, space = open_image(path).array(frame)
         return to_labels(array, space)
 
 
-def open_source(path: str | os.PathLike[str]) -> Source:
+def open_image(path: str | os.PathLike[str]) -> ImageFile:
     """The reader for a file, its header read and checked.
 
     Raises:

@@ -7,8 +7,8 @@ import numpy as np
 
 from pullback.errors import FileFormatError
 from pullback.io.atomic import atomic
+from pullback.io.image_file import ImageFile, one_line
 from pullback.io.limits import check_memory, readable
-from pullback.io.source import Source, one_line
 from pullback.io.streams import native
 from pullback.space import Space
 
@@ -16,8 +16,8 @@ DENSEST = 10_000
 """No packing of pictures makes more bytes than this out of one."""
 
 
-def open_tiff(path: Path) -> Source:
-    """See `Source`."""
+def open_tiff(path: Path) -> ImageFile:
+    """See `ImageFile`."""
     import tifffile
 
     try:
@@ -33,7 +33,7 @@ def open_tiff(path: Path) -> Source:
     if size > length * DENSEST:
         raise FileFormatError(f"it declares {shape} values ({readable(size)}), but the file has {readable(length)}")
     check_memory(size * 4)
-    return Source(
+    return ImageFile(
         format="TIFF",
         space=Space.of_array([shape[a] for a in order[2:]]),
         dtype=dtype,

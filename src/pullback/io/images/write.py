@@ -37,6 +37,7 @@ def write_image(image: Image | Labels, path: str | os.PathLike[str]) -> None:
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "a.nii.gz"
         >>> write_image(Image.of(np.zeros((40, 64)), spacing=1.5), path)
         >>> path.exists()

@@ -13,10 +13,10 @@ import torch
 from pullback.errors import FileFormatError, InputError
 from pullback.io.atomic import full_suffix
 from pullback.io.geometry import negated_xy
+from pullback.io.image_file import note, reading
 from pullback.io.images.nifti import read_header, write_nifti
 from pullback.io.images.nifti_header import VECTOR
-from pullback.io.images.read import open_source
-from pullback.io.source import note, reading
+from pullback.io.images.read import open_image
 from pullback.space import Space
 from pullback.transforms import Displacement, Transform
 from pullback.transforms.split import as_displacement
@@ -37,17 +37,17 @@ def read_displacement(path: str | os.PathLike[str]) -> Displacement:
     """
     name = os.fspath(path)
     with reading(name):
-        source = open_source(path)
+        image = open_image(path)
         _refuse_foreign(Path(name))
-        d = source.space.dimension
-        if source.channels != d or source.vector_signs is None:
+        d = image.space.dimension
+        if image.channels != d or image.vector_signs is None:
             raise FileFormatError(
-                f"it is not a displacement field: it holds {source.channels} value(s) at each voxel of a {d}D grid; a "
+                f"it is not a displacement field: it holds {image.channels} value(s) at each voxel of a {d}D grid; a "
                 f"5D NIfTI with {d} values and intent 1007 is expected"
             )
-        vectors = source.array(None)[0].astype(np.float32, copy=False)
+        vectors = image.array(None)[0].astype(np.float32, copy=False)
         field = torch.from_numpy(_without_sentinels(vectors, name))
-        return Displacement(negated_xy(field) if source.vector_signs == "LPS" else field, source.space)
+        return Displacement(negated_xy(field) if image.vector_signs == "LPS" else field, image.space)
 
 
 def write_displacement(transform: Transform, onto: Space, path: str | os.PathLike[str]) -> None:

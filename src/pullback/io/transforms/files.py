@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pullback.errors import FileFormatError, InputError
 from pullback.io.atomic import full_suffix
-from pullback.io.source import reading
+from pullback.io.image_file import reading
 from pullback.io.transforms import itk_hdf5, itk_matlab, itk_text
 from pullback.io.transforms.field import read_displacement, write_displacement
 from pullback.io.transforms.records import from_records, to_records

@@ -13,8 +13,8 @@ import numpy as np
 
 from pullback.errors import FileFormatError
 from pullback.io.atomic import atomic
+from pullback.io.image_file import one_line
 from pullback.io.limits import DEFLATE_RATIO, checked_bytes
-from pullback.io.source import one_line
 from pullback.io.transforms.itk_types import Record
 
 if TYPE_CHECKING:

@@ -98,7 +98,7 @@ def from_affine(transform: Affine) -> Record:
 def from_displacement(transform: Displacement) -> Record:
     """A DisplacementFieldTransform with float32 parameters."""
     d, fixed = transform.dimension, fixed_from_space(transform.space)
-    return Record(f"DisplacementFieldTransform_double_{d}_{d}", field_to_itk(transform.field.cpu()).ravel(), fixed)
+    return Record(f"DisplacementFieldTransform_double_{d}_{d}", field_to_itk(transform.field).ravel(), fixed)
 
 
 def _displacement(record: Record) -> Displacement:

@@ -25,7 +25,7 @@ def joint_histogram(fixed: Batch, warped: Batch, bins: int, weight: Batch | None
 
 class _Histogram(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, fixed: Tensor, warped: Tensor, bins: int, weight: Tensor | None) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, fixed: Tensor, warped: Tensor, bins: int, weight: Tensor | None) -> Tensor:
         batch = max(len(fixed), len(warped), 1 if weight is None else len(weight))
         fixed, warped = fixed.contiguous(), warped.contiguous()
         weight = None if weight is None else weight.contiguous()
@@ -42,7 +42,7 @@ class _Histogram(torch.autograd.Function):
         return (joint / torch.tensor(totals, dtype=torch.float64).view(-1, 1, 1)).to(warped.dtype)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> Any:
         fixed, warped, weight = ctx.saved_tensors
         upstream = upstream.contiguous()
         gradient = warped.new_empty(len(upstream), *warped.shape[1:])

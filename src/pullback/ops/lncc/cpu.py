@@ -25,7 +25,7 @@ def lncc(fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None) -> Fl
 
 class _LNCC(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None) -> Tensor:
         batch = max(len(fixed), len(warped), 1 if weight is None else len(weight))
         level = float(fixed.mean())
         fixed, warped = fixed.contiguous(), warped.contiguous()
@@ -46,7 +46,7 @@ class _LNCC(torch.autograd.Function):
         return loss.to(warped.dtype)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, upstream: Tensor) -> Any:
         gradient = ctx.gradient
         if not bool((upstream == 1).all()):
             gradient = gradient * upstream.view(-1, *[1] * (gradient.ndim - 1))

@@ -13,7 +13,6 @@ import torch
 
 from pullback.errors import InputError
 from pullback.ops import _dispatch
-from pullback.ops.sample import reference
 from pullback.typing import Batch, Float, Interpolation, Matrix, Shape, Tensor
 
 INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
@@ -57,24 +56,6 @@ def sample(
     mix = _mix(mix, matrix)
     result: Tensor = row(image, matrix, displacement, mix, shape=shape, interpolation=interpolation, outside=outside)
     return result
-
-
-def inside(
-    size: Shape,
-    matrix: Matrix,
-    displacement: Batch | None = None,
-    mix: Matrix | None = None,
-    *,
-    shape: Shape | None = None,
-) -> Float[Tensor, "_b 1 *_shape"]:
-    """1 where p(v) lies within half a voxel of an image of spatial shape `size`, 0 elsewhere."""
-    shape = shape if displacement is None else tuple(displacement.shape[2:])
-    if shape is None:
-        raise InputError("inside needs an output shape or a displacement")
-    with torch.no_grad():
-        device = matrix.device if displacement is None else displacement.device
-        positions = reference.positions(matrix, displacement, _mix(mix, matrix), shape, device)
-        return reference.is_inside(positions, size).to(positions.dtype)[:, None]
 
 
 def sample_points(

@@ -41,7 +41,7 @@ def sample(
 
 class _Sample(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         image: Tensor,
         matrix: Tensor,
@@ -64,7 +64,7 @@ class _Sample(torch.autograd.Function):
         return values
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Any:
         image, displacement = ctx.saved_tensors
         gradient = gradient.contiguous()
         matrices = ctx.matrices
@@ -76,7 +76,7 @@ class _Sample(torch.autograd.Function):
             u = image.new_empty(len(ctx.shape), *ctx.shape) if wants_displacement else None
             one = matrices[k % len(matrices)]
             _read_backward(_of(image, k), one, _of(displacement, k), ctx.mix, ctx.outside, gradient[k], (u, m))
-            if to_matrix is not None:
+            if to_matrix is not None and m is not None:
                 to_matrix[k % len(to_matrix)] += m
             if to_displacement is not None and u is not None:
                 to_displacement = u[None] if len(to_displacement) == len(gradient) == 1 else _put(to_displacement, k, u)

@@ -1,4 +1,4 @@
-"""Source: an image file whose header has been read and checked, and whose numbers have not."""
+"""ImageFile: an image file whose header has been read and checked, and whose numbers have not."""
 
 import csv
 import struct
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from isal import isal_zlib
@@ -17,7 +18,7 @@ from pullback.space import Space
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageFile:
     """What every reader of images returns.
 
     Attributes:
@@ -71,6 +72,7 @@ def _check_frame(frame: int, frames: int) -> None:
                          f"numbered from 0 to {frames - 1}")  # fmt: skip
 
 
+_ISAL_ERROR: Any = isal_zlib.error  # typed as an instance by its stubs
 _DAMAGE = (
     OSError,
     EOFError,
@@ -79,7 +81,7 @@ _DAMAGE = (
     LookupError,
     struct.error,
     zlib.error,
-    isal_zlib.error,
+    _ISAL_ERROR,
     csv.Error,
 )
 """What half a file, or a file of other bytes, makes the readers raise."""

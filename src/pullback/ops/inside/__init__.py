@@ -1,0 +1,40 @@
+"""Which output voxels are read from inside an image."""
+
+import torch
+
+from pullback.errors import InputError
+from pullback.ops import _dispatch
+from pullback.typing import Batch, Float, Matrix, Shape, Tensor
+
+
+def inside(
+    size: Shape,
+    matrix: Matrix,
+    displacement: Batch | None = None,
+    mix: Matrix | None = None,
+    *,
+    shape: Shape | None = None,
+) -> Float[Tensor, "_b 1 *_shape"]:
+    """1 where p(v), as `sample` defines it, lies within half a voxel of an image of spatial shape `size`, 0 elsewhere.
+
+    Args:
+        size: the image's spatial shape.
+        matrix: (D, D+1) output voxel -> image voxel, or (b, D, D+1).
+        displacement: (b, D, *shape), added through `mix`.
+        mix: (D, D), what one unit of displacement is in image voxels; the identity by default.
+        shape: the output's spatial shape; taken from the displacement where there is one.
+
+    Returns:
+        (b, 1, *shape); not differentiable.
+
+    Raises:
+        InputError: neither shape nor displacement is given.
+    """
+    shape = shape if displacement is None else tuple(displacement.shape[2:])
+    if shape is None:
+        raise InputError("inside needs an output shape or a displacement")
+    mix = torch.eye(len(size), dtype=matrix.dtype, device=matrix.device) if mix is None else mix
+    like = torch.empty(0, dtype=torch.float32, device=matrix.device) if displacement is None else displacement
+    with torch.no_grad():
+        result: Tensor = _dispatch.choose("inside", like)(tuple(size), matrix, displacement, mix, tuple(shape))
+    return result

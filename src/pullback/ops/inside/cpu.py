@@ -1,0 +1,35 @@
+"""`inside` by the compiled kernels."""
+
+import torch
+
+from pullback.ops import _native
+from pullback.typing import Batch, Float, Matrix, Shape, Tensor
+
+available = _native.missing
+
+
+def supports(like: Tensor) -> bool:
+    """See `pullback.ops._dispatch`."""
+    return like.device.type == "cpu" and like.dtype == torch.float32
+
+
+def inside(
+    size: Shape, matrix: Matrix, displacement: Batch | None, mix: Matrix, shape: Shape
+) -> Float[Tensor, "_b 1 *_shape"]:
+    """See `pullback.ops.inside`."""
+    matrices = _native.double(matrix if matrix.ndim == 3 else matrix[None])
+    displacement = None if displacement is None else displacement.contiguous()
+    batch = max(len(matrices), 1 if displacement is None else len(displacement))
+    mask = torch.empty(batch, 1, *shape)
+    for k in range(batch):
+        _native.loaded().pb_inside(
+            _native.size3(size),
+            _native.pointer(None if displacement is None else displacement[k % len(displacement)]),
+            _native.pointer(matrices[k % len(matrices)]),
+            _native.pointer(mix := _native.double(mix)),
+            _native.size3(shape),
+            len(size),
+            _native.pointer(mask[k]),
+            _native.threads(),
+        )
+    return mask
