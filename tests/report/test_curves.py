@@ -45,7 +45,7 @@ def test_a_loss_that_is_not_finite_leaves_a_gap(result):
     assert np.isnan(shown[1:]).all()
 
 
-@pytest.mark.parametrize("losses", [(0.477931, 0.477902), (-1234.5, -1234.6), (3.1e-7, 1.2e-7), (5e6, 1e5), (0.5, 0.5)])
+@pytest.mark.parametrize("losses", [(0.477931, 0.477902), (1234.5, 1230.1), (3.1e-7, 1.2e-7), (5e6, 1e5), (0.5, 0.5)])
 def test_losses_of_any_size_can_be_read(result, losses):
     made = result(SPACE)
     history = (LevelHistory((1.0, 1.0), losses),)

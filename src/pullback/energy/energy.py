@@ -27,6 +27,8 @@ class Pair:
         moving_space: the moving image's own grid.
         fixed_weight: (1, 1, *fixed_space.shape), how much each fixed voxel counts.
         moving_weight: (1, 1, *moving_space.shape), how much each moving voxel counts.
+        covered: whether the moving image covers the fixed one all but for a few voxels, and will go on to: then those
+            few see its edge repeated, which saves finding out which they are.
     """
 
     fixed: Batch
@@ -35,13 +37,14 @@ class Pair:
     moving_space: Space
     fixed_weight: Batch | None = None
     moving_weight: Batch | None = None
+    covered: bool = False
 
 
 @dataclass(frozen=True)
 class Energy:
     """similarity(fixed, moving pulled back) + weight x regulariser(displacement).
 
-    Voxels that are pulled from outside the moving image do not count.
+    Voxels that are pulled from outside the moving image do not count (but see `Pair.covered`).
 
     Attributes:
         similarity: how unlike the images are.
@@ -96,6 +99,8 @@ def _weight(pair: Pair, where: Reading) -> Batch | None:
     None stands for ones everywhere. Not differentiated: a registration must not win by looking away.
     """
     shape = pair.fixed_space.shape
+    if pair.covered and pair.moving_weight is None:
+        return pair.fixed_weight
     with torch.no_grad():
         weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)
         if pair.moving_weight is not None:

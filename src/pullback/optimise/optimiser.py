@@ -67,11 +67,13 @@ class GradientDescent(Optimiser):
         loss, gradient = objective.value_and_gradient(params)
         step_mm = state.step_mm / 2 if loss > state.loss else min(state.step_mm * 1.05, state.first_mm)
         length = objective.model.length(gradient)
-        direction = gradient * (-step_mm / length) if length > 0 else torch.zeros_like(gradient)
-        if self.momentum > 0 and state.momentum is not None and loss <= state.loss:
-            direction = direction * (1 - self.momentum) + state.momentum * self.momentum
-        state = replace(state, step_mm=step_mm, loss=loss, momentum=direction if self.momentum > 0 else None)
-        return objective.model.retract(params, direction), state, loss
+        scale = -step_mm / length if length > 0 else 0.0
+        if self.momentum == 0:
+            return objective.model.retract(params, gradient, scale), replace(state, step_mm=step_mm, loss=loss), loss
+        step = scale * gradient
+        if state.momentum is not None and loss <= state.loss:
+            step = step * (1 - self.momentum) + state.momentum * self.momentum
+        return objective.model.retract(params, step), replace(state, step_mm=step_mm, loss=loss, momentum=step), loss
 
     def exhausted(self, state: Pace) -> bool:
         """See `Optimiser`."""

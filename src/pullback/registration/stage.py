@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pullback.energy import Energy, Pair
-from pullback.energy.energy import shared
+from pullback.energy.energy import overlap, shared
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
 from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.transforms import Transform
+
+COVERED = 0.98
+"""Share of the fixed image that the moving one must hold for the rest not to be worth the search."""
 
 LEAST_OVERLAP = 0.05
 """Share of the smaller image that must lie in the other for there to be something to compare."""
@@ -82,8 +85,10 @@ class Optimise(Stage):
                 if params is None
                 else self.model.refine(params, space)
             )
-            if shared(pair, self.model.build(params)) < LEAST_OVERLAP:
+            transform = self.model.build(params)
+            if shared(pair, transform) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
+            pair = replace(pair, covered=self.model.local and overlap(pair, transform) > COVERED)
             told = _Teller(self, number, level, done, watch)
             solution = self._level(pair, params, level, told)
             params, status = solution.params, solution.status

@@ -82,6 +82,7 @@ def test_memory_is_touched_only_as_bytes_arrive(path):
         ({"vox_offset": 1e6}, "at most 0 bytes"),
         ({"magic": b"abc"}, "no magic number"),
         ({"magic": b""}, "Analyze"),
+        ({"magic": b"ni1"}, "in another file"),
         ({"scl_slope": 2.0, "scl_inter": np.inf}, "scales intensities"),
         ({"qform_code": 0, "sform_code": 0, "pixdim": [1, 0, 1, 1, 1, 1, 1, 1]}, "repair pixdim"),
     ],

@@ -1,6 +1,7 @@
 """NIfTI against nibabel and SimpleITK: numbers and places, read and written."""
 
 import gzip
+import time
 
 import nibabel as nib
 import numpy as np
@@ -395,9 +396,28 @@ def test_labels_take_the_smallest_type(path, low, high, kind):
     assert torch.equal(io.read_labels(path("a.nii.gz")).data.long(), data)
 
 
-def test_double_precision_is_written_as_float32(path):
-    io.write_image(Image(torch.ones(1, 4, 5, dtype=torch.float64), Space.of_array((4, 5))), path("a.nii"))
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_written_as_float32(path, kind):
+    image = Image(torch.arange(20.0, dtype=kind, requires_grad=True).reshape(1, 4, 5), Space.of_array((4, 5)))
+    io.write_image(image, path("a.nii"))
     assert nib.load(path("a.nii")).get_data_dtype() == np.float32
+    assert torch.equal(io.read_image(path("a.nii")).data, image.data.detach().float())
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.mha", "a.nrrd", "a.npz", "a.tif", "a.png"])
+def test_the_same_image_makes_the_same_bytes(path, name, monkeypatch):
+    image = Image.of(np.arange(20.0).reshape(4, 5))
+    io.write_image(image, path(name))
+    first = path(name).read_bytes()
+    monkeypatch.setattr(time, "time", lambda: 1.9e9)
+    io.write_image(image, path(name))
+    assert path(name).read_bytes() == first
+
+
+def test_labels_of_a_frame(path):
+    array = np.stack([np.zeros((3, 4, 2)), np.ones((3, 4, 2))], axis=-1).astype(np.uint8)
+    save(path("a.nii"), array)
+    assert io.read_labels(path("a.nii"), frame=1).values == (1,)
 
 
 def test_an_axis_too_long_for_nifti1_is_written_as_nifti2(path):

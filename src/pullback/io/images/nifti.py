@@ -29,6 +29,8 @@ def open_nifti(path: Path) -> ImageFile:
     header = read_header(header_path)
     if header.single:
         data_path = header_path
+    elif data_path == header_path:
+        raise FileFormatError("its header says that the image is in another file; name the pair .hdr and .img")
     shape = (header.dims[4], header.dims[3], *header.dims[2::-1], header.colours)
     checked_bytes(shape, header.dtype, max(most_bytes(data_path) - header.offset, 0))
     space, placed, notes = place(header)

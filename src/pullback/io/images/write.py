@@ -4,6 +4,7 @@ import os
 import warnings
 
 import numpy as np
+import torch
 
 from pullback.errors import InputError, PullbackWarning
 from pullback.image import Image, Labels
@@ -43,8 +44,8 @@ def write_image(image: Image | Labels, path: str | os.PathLike[str]) -> None:
         >>> path.exists()
         True
     """
-    array = image.data.detach().cpu().numpy()
-    array = array.astype(np.float32, copy=False) if isinstance(image, Image) else smallest(array)[None]
+    data = image.data.detach().cpu()
+    array = data.to(torch.float32).numpy() if isinstance(image, Image) else smallest(data.numpy())[None]
     file, key = split_key(os.fspath(path))
     suffix = full_suffix(file)
     suffix = suffix if suffix in PLACED else file.suffix.lower()

@@ -34,6 +34,11 @@ class Greedy(Parametrisation):
         """See `Parametrisation`."""
         return "deformable"
 
+    @property
+    def local(self) -> bool:
+        """See `Parametrisation`."""
+        return True
+
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """See `Parametrisation`: an initial deformation becomes the field to start from."""
         affine, field = split(initial, space)
@@ -56,17 +61,17 @@ class Greedy(Parametrisation):
             gradient = _within_plane(gradient, params.space)
         return ops.smooth(gradient[None], self._sigmas(self.smooth_update_voxels, params.space))[0]
 
-    def retract(self, params: Params, step: Tensor) -> Params:
+    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """See `Parametrisation`."""
         mix = params.space.inverse[:-1, :-1]
-        values = ops.compose(params.values[None], step[None], mix)
+        values = ops.compose(params.values[None], step[None], mix, scale)
         if self.smooth_total_voxels > 0:
             values = ops.smooth(values, self._sigmas(self.smooth_total_voxels, params.space))
         return replace(params, values=values[0])
 
     def length(self, step: Tensor) -> float:
         """See `Parametrisation`."""
-        return float(step.norm(dim=0).max())
+        return ops.largest(step)
 
     @staticmethod
     def _sigmas(voxels: float, space: Space) -> list[float]:

@@ -59,9 +59,9 @@ class Linear(Parametrisation):
         """See `Parametrisation`: every level shares the field of view, so the numbers keep their meaning."""
         return replace(params, space=space)
 
-    def retract(self, params: Params, step: Tensor) -> Params:
+    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """See `Parametrisation`."""
-        return replace(params, values=params.values + step)
+        return replace(params, values=params.values + scale * step)
 
     def length(self, step: Tensor) -> float:
         """See `Parametrisation`."""

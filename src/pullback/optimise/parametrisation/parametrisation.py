@@ -33,6 +33,11 @@ class Parametrisation(ABC):
     def name(self) -> str:
         """The kind of transform, in a word."""
 
+    @property
+    def local(self) -> bool:
+        """Whether each number moves only its own neighbourhood, by little: no step turns the image out of view."""
+        return False
+
     @abstractmethod
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """The numbers that stand for the initial transform, on a level's grid."""
@@ -46,8 +51,8 @@ class Parametrisation(ABC):
         """The same transform on the grid of a finer level."""
 
     @abstractmethod
-    def retract(self, params: Params, step: Tensor) -> Params:
-        """The numbers after a step (of the shape of the values)."""
+    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
+        """The numbers after `scale` times a step (of the shape of the values)."""
 
     @abstractmethod
     def length(self, step: Tensor) -> float:
