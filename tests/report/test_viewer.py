@@ -55,3 +55,7 @@ def test_the_zoom_is_centred_where_tissue_is_bent(result, bump, space):
         apart = grid.to_world(torch.tensor(at, dtype=torch.float64)) - bent
         in_plane = grid.linear[:, -2:].T @ apart / torch.tensor(grid.spacing[-2:], dtype=torch.float64)
         assert float(in_plane.norm()) < 0.05 * max(space.extent)
+        away = (
+            [abs(float(plane.space.to_voxels(bent)[0])) for plane in pictures.planes] if space.dimension == 3 else [0]
+        )
+        assert away[strip["start"]] <= min(away) + 0.5

@@ -93,7 +93,7 @@ def difference(pictures: Pictures, style: Style) -> ReportFigure:
         [100 * (m - f) for f, m in zip(pictures.fixed, moving, strict=True)]
         for moving in (pictures.before, pictures.after)
     ]
-    largest = max(10.0, float(np.percentile(np.abs(np.concatenate([d.ravel() for d in pairs[0]])), 99)))
+    largest = max(10.0, float(np.percentile(np.abs(np.concatenate([d.ravel() for line in pairs for d in line])), 99)))
     for row, line in enumerate(pairs):
         for column, d in enumerate(line):
             image = page.show(row, column, d, cmap=DIFFERENCE, vmin=-largest, vmax=largest)

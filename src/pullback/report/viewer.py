@@ -42,7 +42,7 @@ def _strip(pictures: Pictures) -> dict[str, Any]:
         "focus": _focus(pictures),
         "letters": first.letters,
         "titles": [plane.title for plane in pictures.planes],
-        "start": len(pictures.planes) // 2,
+        "start": _nearest(pictures),
         "fixed": _below_another(pictures.fixed),
         "before": _below_another(pictures.before),
         "after": _below_another(pictures.after),
@@ -54,6 +54,14 @@ def _focus(pictures: Pictures) -> list[float]:
     space = pictures.planes[0].space
     down, right = (space.to_voxels(pictures.survey.focus)[-2:] + 0.5).tolist()
     return [min(max(at / n, 0.0), 1.0) for at, n in ((right, space.shape[-1]), (down, space.shape[-2]))]
+
+
+def _nearest(pictures: Pictures) -> int:
+    """The plane that goes through the focus, or next to it."""
+    if pictures.survey.space.dimension == 2:
+        return 0
+    away = [abs(float(plane.space.to_voxels(pictures.survey.focus)[0])) for plane in pictures.planes]
+    return away.index(min(away))
 
 
 def _below_another(slices: Sequence[np.ndarray]) -> str:
