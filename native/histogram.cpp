@@ -17,8 +17,11 @@ struct Place {
   float t;
 };
 
+// What is not a number counts as 0: a comparison with it is false, and its bin would lie outside the table.
+inline float clamped(float value) { return value > 0.0f ? std::min(value, 1.0f) : 0.0f; }
+
 inline Place place(float fixed, float warped, int bins) {
-  const float f = std::min(std::max(fixed, 0.0f), 1.0f), m = std::min(std::max(warped, 0.0f), 1.0f);
+  const float f = clamped(fixed), m = clamped(warped);
   const float position = m * static_cast<float>(bins - 3) + 1.0f;
   const int base = std::min(static_cast<int>(position), bins - 3);
   return {static_cast<int>(f * static_cast<float>(bins - 1) + 0.5f), base, position - static_cast<float>(base)};

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, overload
 import torch
 
 from pullback import __version__, io
-from pullback.errors import InputError
+from pullback.errors import InputError, noted
 from pullback.image import Image, Labels, Points
 from pullback.registration import Recipe, Registration, recipe_file, saved
 from pullback.registration import register as fold
@@ -51,8 +51,8 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
         recipe: a name ("default", "rigid", "affine", "deformable", "multimodal", "cardiac-sax"), a YAML file, or a
             `Recipe`.
         initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
-        fixed_mask: where the fixed image counts (above 0), on its grid.
-        moving_mask: where the moving image counts, on its grid.
+        fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
+        moving_mask: the same for the moving image, on its own grid.
         device: auto, cpu, cuda or mps.
         threads: number of CPU threads; as many as torch takes by default.
         seed: of every random choice; the same seed on the same machine gives the same bits.
@@ -72,7 +72,8 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
         True
     """
     chosen = find_recipe(recipe)
-    images = [_image(thing, name) for thing, name in ((fixed, "fixed"), (moving, "moving"))]
+    with noted() as notes:
+        images = [_image(thing, name) for thing, name in ((fixed, "fixed"), (moving, "moving"))]
     masks = [None if m is None else _mask(m, name) for m, name in ((fixed_mask, "fixed"), (moving_mask, "moving"))]
     images, masks = _alike(images, masks)
     start = io.read_transform(initial) if isinstance(initial, str | Path) else initial
@@ -88,7 +89,8 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
             device=device,
             watch=watch,
         )
-        return replace(result, provenance=_provenance(fixed, moving, device, seed))
+        provenance = _provenance(fixed, moving, device, seed)
+        return replace(result, provenance=provenance | ({"warnings": notes} if notes else {}))
 
 
 @overload
@@ -177,7 +179,7 @@ def _mask(thing: Imageable, name: str) -> Image:
         raise InputError(
             f"the {name} mask holds NaN or infinite values; give 0 where voxels do not count, 1 where they do"
         )
-    return Image((mask.data > 0).to(torch.float32), mask.space)
+    return Image(mask.data.clamp(0, 1).to(torch.float32), mask.space)
 
 
 def _alike(images: list[Image], masks: list[Image | None]) -> tuple[list[Image], list[Image | None]]:

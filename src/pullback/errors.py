@@ -3,6 +3,10 @@
 Every message says what is wrong, what was got, and what to do.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PullbackError(Exception):
     """The root of every exception that pullback raises on purpose."""
@@ -30,3 +34,21 @@ class KernelError(PullbackError, RuntimeError):
 
 class PullbackWarning(UserWarning):
     """pullback made a choice for you that you should know about."""
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """Inside the `with`, a list fills with the texts of pullback's warnings; they are shown all the same."""
+    texts: list[str] = []
+    show = warnings.showwarning
+
+    def note(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
+        if issubclass(category, PullbackWarning):
+            texts.append(str(message))
+        show(message, category, *place, **more)  # type: ignore[arg-type]
+
+    warnings.showwarning = note
+    try:
+        yield texts
+    finally:
+        warnings.showwarning = show

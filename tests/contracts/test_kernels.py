@@ -66,7 +66,9 @@ def compose_cases() -> Iterator[Case]:
         d = len(size)
         for a, b in batches() if size == SHAPES[0] else [(1, 1)]:
             outer, inner = (4 * random(n, d, *size, seed=seed) - 2 for n, seed in ((a, 1), (b, 2)))
-            yield Case("compose", f"{size} {a},{b}", {"outer": outer, "inner": inner, "mix": random(d, d, seed=3)})
+            tensors = {"outer": outer, "inner": inner, "mix": random(d, d, seed=3)}
+            for scale in (1.0, -0.7):
+                yield Case("compose", f"{size} {a},{b} {scale}", tensors, {"scale": scale})
 
 
 def smooth_cases() -> Iterator[Case]:

@@ -31,6 +31,13 @@ def test_the_inner_field_comes_first():
     torch.testing.assert_close(composed[0, 1, :, :8], (torch.arange(8.0) + 2).expand(9, 8))
 
 
+def test_a_scale_multiplies_the_inner_field(dimension):
+    outer, inner = (random(1, dimension, *SHAPES[dimension], seed=seed) for seed in (1, 2))
+    mix = torch.eye(dimension, dtype=torch.float64) + 0.3 * random(dimension, dimension)
+    scaled = ops.compose(outer, inner, mix, scale=-0.7)
+    torch.testing.assert_close(scaled, ops.compose(outer, -0.7 * inner, mix))
+
+
 def test_nothing_composed_with_a_field_is_the_field(dimension):
     field = random(2, dimension, *SHAPES[dimension])
     none, mix = torch.zeros_like(field), torch.eye(dimension, dtype=torch.float64)

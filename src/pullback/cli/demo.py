@@ -30,7 +30,7 @@ def parser() -> Parser:
 def run(options: Namespace) -> int:
     """Make, register, write, and tell what was found."""
     from pullback import api, io, report
-    from pullback.cli.findings import findings
+    from pullback.cli.findings import findings, key_figures, table
     from pullback.phantom import beating_heart
     from pullback.registration import saved
     from pullback.registration.folder import together
@@ -51,11 +51,12 @@ def run(options: Namespace) -> int:
         warped_labels = api.apply(result.transform, pair.moving_labels, onto=pair.fixed.space)
         io.write_image(warped_labels, folder / "moving_seg_warped.nii.gz")
         saved.write(result, folder)
-        report.write(result, folder / "report.html")
+        found = findings(result, pair.truth, pair.fixed_labels, pair.moving_labels, warped_labels)
+        report.write(result, folder / "report.html", accuracy=key_figures(found))
     print(
         f"A synthetic short-axis heart: end of systole (moving) onto end of diastole (fixed), {result.seconds:.1f} s."
     )
-    print(findings(result, pair.truth, pair.fixed_labels, pair.moving_labels, warped_labels))
+    print(table(found))
     print(f"{result.message}\n\nLook at {options.out / 'report.html'}\nor do it again yourself:")
     print(f"  pullback register {images['fixed']} {images['moving']} --recipe cardiac-sax --out result/")
     return 0 if result.ok else 3

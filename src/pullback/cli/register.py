@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pullback.cli.options import Parser, file, whole
 from pullback.cli.progress import progress
+from pullback.errors import noted
 
 EXAMPLES = """
 pullback register fixed.nii.gz moving.nii.gz --out result/ --report
@@ -59,7 +60,8 @@ def run(options: Namespace) -> int:
     from pullback.cli.summary import summary
     from pullback.registration.folder import together
 
-    job = read_job(options)
+    with noted() as notes:
+        job = read_job(options)
     with together(options.out) as folder:
         with progress(options.quiet, options.verbose) as watch:
             result = api.register(
@@ -67,7 +69,7 @@ def run(options: Namespace) -> int:
                 moving_mask=job.moving_mask, device=options.device, threads=options.threads, seed=options.seed,
                 watch=watch,
             )  # fmt: skip
-        result = replace(result, provenance=result.provenance | job.origins)
+        result = replace(result, provenance=result.provenance | job.origins | ({"warnings": notes} if notes else {}))
         job.write(result, folder)
         written = sorted(path.name for path in folder.iterdir())
     if not options.quiet:

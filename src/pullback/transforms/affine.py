@@ -144,14 +144,16 @@ class Affine(Transform):
     def displace(self, space: Space, first: Field | None = None) -> Field:
         """See `Transform`."""
         change = (self.matrix - torch.eye(self.dimension + 1, dtype=torch.float64)) @ space.matrix
-        field = torch.zeros(self.dimension, *space.shape, dtype=torch.float64)
-        field += change[:-1, -1].view(-1, *[1] * self.dimension)
+        if first is None:
+            field = torch.zeros(self.dimension, *space.shape)
+        else:
+            field = (self.linear.to(first) @ first.flatten(1)).view(first.shape)
+        offset = change[:-1, -1].view(-1, *[1] * self.dimension)
         for axis, n in enumerate(space.shape):
             ramp = torch.arange(n, dtype=torch.float64).view([n if a == axis else 1 for a in range(self.dimension)])
-            field += change[:-1, axis].view(-1, *[1] * self.dimension) * ramp
-        if first is None:
-            return field.to(torch.float32)
-        return field.to(first) + torch.einsum("ij,j...->i...", self.linear.to(first), first)
+            field = field + (change[:-1, axis].view(-1, *[1] * self.dimension) * ramp + offset).to(field)
+            offset = torch.zeros_like(offset)
+        return field
 
     def __repr__(self) -> str:
         shift = ", ".join(f"{v:.4g}" for v in self.matrix[:-1, -1].tolist())
