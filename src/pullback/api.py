@@ -89,8 +89,7 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
             device=device,
             watch=watch,
         )
-        provenance = _provenance(fixed, moving, device, seed)
-        return replace(result, provenance=provenance | ({"warnings": notes} if notes else {}))
+        return replace(result, provenance=_provenance(fixed, moving, device, seed, notes))
 
 
 @overload
@@ -234,7 +233,7 @@ def _settings(threads: int | None, seed: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _provenance(fixed: Imageable, moving: Imageable, device: str, seed: int) -> dict[str, Any]:
+def _provenance(fixed: Imageable, moving: Imageable, device: str, seed: int, notes: list[str]) -> dict[str, Any]:
     def origin(thing: Imageable) -> str | None:
         return str(Path(thing).absolute()) if isinstance(thing, str | Path) else None
 
@@ -249,4 +248,5 @@ def _provenance(fixed: Imageable, moving: Imageable, device: str, seed: int) -> 
         "threads": torch.get_num_threads(),
         "seed": seed,
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **({"warnings": notes} if notes else {}),
     }

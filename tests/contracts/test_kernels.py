@@ -238,6 +238,30 @@ def test_gradients_in_double_precision(op, row, wrt):
     compare(op, row, torch.float64, "strided", wrt)
 
 
+HOSTILE = [("sample", "displacement"), ("inside", "displacement"), ("compose", "inner")]
+HOSTILE += [("joint_histogram", "fixed"), ("joint_histogram", "warped")]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 3.4e38, -3.4e38])
+@pytest.mark.parametrize(("op", "row", "name"), [(op, row, name) for op, name in HOSTILE for row in _dispatch.ROWS[op]])
+def test_numbers_that_point_nowhere_are_met_alike(op, row, name, value):
+    """What positions and bins are made of may be NaN or beyond all bounds; memory must not be."""
+    if (reason := _dispatch._missing(op, row)) is not None:
+        pytest.skip(f"the {row} kernel of {op} cannot run here: {reason}")
+    for case in CASES[op]():
+        tensor = case.tensors.get(name)
+        if tensor is None:
+            continue
+        hostile = tensor.float()
+        hostile[torch.rand(hostile.shape, generator=torch.Generator().manual_seed(0)) < 0.3] = value
+        struck = Case(op, case.name, {**case.tensors, name: hostile}, case.options)
+        _, found = evaluate(struck, row, torch.float32, "plain", None)
+        _, expected = evaluate(struck, "reference", torch.float32, "plain", None)
+        torch.testing.assert_close(
+            found, expected, atol=1e-4, rtol=1e-4, equal_nan=True, msg=lambda m, c=case: f"{c}: {m}"
+        )
+
+
 @pytest.mark.parametrize(("op", "wrt"), DIFFERENTIABLE)
 def test_gradients_of_the_reference_are_those_of_finite_differences(op, wrt):
     small = {(9, 13), (5, 7, 11), (1, 9, 13)}

@@ -37,16 +37,14 @@ def findings(result: Registration, truth: Transform, fixed: Labels, moving: Labe
     heart, space = fixed.data > 0, fixed.space
     tried = (Affine.identity(space.dimension), result.transform)
     errors = [evaluate.end_point_error(transform, truth, space)[heart] for transform in tried]
-    overlaps = [evaluate.dice(fixed, labels) for labels in (moving, warped)]
+    before, after = (evaluate.dice(fixed, labels) for labels in (moving, warped))
     means = [f"{float(error.mean()):.2f}" for error in errors]
     tails = [f"{float(error.quantile(0.95)):.2f}" for error in errors]
     return [
         Finding("mean error in the heart", means[0], means[1], "mm", "distance from the true motion"),
         Finding("95 % of it is within", tails[0], tails[1], "mm", "the worst twentieth lies beyond"),
         *(
-            Finding(
-                f"Dice, {name}", *(f"{overlap[label]:.3f}" for overlap in overlaps), "", "overlap with the true label"
-            )
+            Finding(f"Dice, {name}", f"{before[label]:.3f}", f"{after[label]:.3f}", "", "overlap with the true label")
             for label, name in NAMES.items()
         ),
     ]

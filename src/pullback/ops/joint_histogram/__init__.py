@@ -14,7 +14,7 @@ def joint_histogram(
     makes the histogram smooth in `warped`. Mattes et al., IEEE Transactions on Medical Imaging 22(1), 2003.
 
     Args:
-        fixed: (b, 1, *spatial), values in [0, 1]; others are clamped.
+        fixed: (b, 1, *spatial), values in [0, 1]; others are clamped, and what is not a number counts as 0.
         warped: (b, 1, *spatial), likewise.
         bins: number of bins for each image, at least 5.
         weight: (b, 1, *spatial), how much each voxel counts.

@@ -12,8 +12,8 @@ def joint_histogram(fixed: Batch, warped: Batch, bins: int, weight: Batch | None
     counts = torch.ones_like(warped[:1]) if weight is None else weight.to(warped)
     batch = max(len(fixed), len(warped), len(counts))
     fixed, warped, counts = (x.expand(batch, *x.shape[1:]).flatten(1) for x in (fixed, warped, counts))
-    row = (fixed.clamp(0, 1) * (bins - 1) + 0.5).floor().long()
-    position = warped.clamp(0, 1) * (bins - 3) + 1  # the spline reaches one bin below and two above
+    row = (fixed.nan_to_num(0).clamp(0, 1) * (bins - 1) + 0.5).floor().long()
+    position = warped.nan_to_num(0).clamp(0, 1) * (bins - 3) + 1  # the spline reaches one bin below and two above
     base = position.detach().floor().clamp(max=bins - 3)
     spread = weights(position - base)
     counter = finest(warped.device)  # in single precision one voxel is lost on a count of millions
