@@ -36,7 +36,7 @@ def show_grid(axis: plt.Axes, result: pb.Registration) -> None:
     axis.plot(columns.T, rows.T, color="#4aa3ff", linewidth=0.6)
     axis.set_xlim(-0.5, rows.shape[0] * GRID_STEP - 0.5)
     axis.set_ylim(rows.shape[1] * GRID_STEP - 0.5, -0.5)
-    finish(axis, "the transform: fixed points in the moving image")
+    finish(axis, "the fixed grid, in the moving image")
 
 
 def finish(axis: plt.Axes, title: str) -> None:

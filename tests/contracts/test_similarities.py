@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pullback.energy import LNCC, MSE, NCC, MutualInformation
+from pullback.energy import LNCC, MSE, NCC, MutualInformation, Term, WeightedSum
 from pullback.errors import InputError
 
 SIMILARITIES = {
@@ -14,9 +14,10 @@ SIMILARITIES = {
     "lncc": LNCC(radius_voxels=2),
     "mutual-information": MutualInformation(bins=24),
     "mutual-information-plain": MutualInformation(bins=24, normalised=False),
+    "weighted-sum": WeightedSum((Term(LNCC(radius_voxels=2), 0.5), Term(MSE(), 10.0))),
 }
 SHAPES = {"2d": (31, 44), "3d": (12, 17, 21)}
-PERFECT = {"mse": 1e-9, "ncc": 1e-5, "lncc": 1e-3}
+PERFECT = {"mse": 1e-9, "ncc": 1e-5, "lncc": 1e-3, "weighted-sum": 1e-3}
 """How far from 0 identical images may be. The histogram's spline keeps mutual information well above; see below."""
 
 every_similarity = pytest.mark.parametrize("name", SIMILARITIES)

@@ -63,17 +63,12 @@ def test_end_systole_is_brought_onto_end_diastole(data_folder, names):
     )  # identity is about 0.6; readers agree at 0.9
 
 
-def test_the_whole_of_the_motion_is_real_and_not_noise(data_folder):
-    """A heart registered with itself stays still, and end-diastole on end-systole undoes end-systole on end-diastole."""
-    ed, es, ed_labels, _ = heart(data_folder / "cardiac_ed_es" / "mms" / "A0S9V9")
-    recipe = named("cardiac-sax")
-    still = register(ed, ed, recipe).transform.displace(ed.space).norm(dim=0)
-    assert float(still.mean()) < 0.1 * ed.space.finest
-    there, back = register(ed, es, recipe).transform, register(es, ed, recipe).transform
-    beating = ed_labels.data > 0
-    round_trip = (there @ back).displace(ed.space).norm(dim=0)[beating]
-    moved = there.displace(ed.space).norm(dim=0)[beating]
-    assert float(round_trip.mean()) < 0.4 * float(moved.mean())
+@pytest.mark.parametrize("name", [ACDC[0], MMS[0], CMRXMOTION[0]])
+def test_a_heart_on_itself_stays_still(data_folder, name):
+    ed, *_ = heart(data_folder / "cardiac_ed_es" / name)
+    motion = register(ed, ed, named("cardiac-sax")).transform.displace(ed.space).norm(dim=0)
+    assert float(motion.mean()) < 0.05 * ed.space.finest
+    assert float(motion.max()) < 0.5 * ed.space.finest
 
 
 @pytest.mark.parametrize(("one", "other"), [(0, 1), (8, 9), (15, 16), (31, 0)])

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback.energy import MSE, Bending, Energy
+from pullback.energy import LNCC, MSE, Bending, Energy, Term, WeightedSum
 from pullback.errors import RecipeError
 from pullback.optimise import GradientDescent, Greedy, Level, Schedule
 from pullback.registration import AlignCentres, Optimise, Prepare, Recipe, recipe_file
@@ -55,13 +55,17 @@ def test_the_file_leaves_nothing_out_and_explains_every_value(name):
     assert bare == []
 
 
+def made(similarity):
+    return similarity((Term(LNCC()), Term(MSE(), 10.0))) if similarity is WeightedSum else similarity()
+
+
 def test_every_kind_comes_back(tmp_path):
     stages = []
     for similarity in recipe_file.KINDS[recipe_file.energy.Similarity]:
         for optimiser in recipe_file.KINDS[recipe_file.optimise.Optimiser]:
             for model in recipe_file.KINDS[recipe_file.optimise.Parametrisation]:
                 stages.append(
-                    Optimise(model(), Energy(similarity(), Bending(), 0.25), optimiser(), Schedule((Level(2, 3),)))
+                    Optimise(model(), Energy(made(similarity), Bending(), 0.25), optimiser(), Schedule((Level(2, 3),)))
                 )
     recipe = Recipe("all", "every kind", (AlignCentres(starts=("mass",)), *stages))
     assert round_trip(recipe, tmp_path) == recipe
@@ -219,7 +223,7 @@ def test_unknown_recipes_list_the_known_ones():
 
 
 def test_every_number_of_every_kind_has_a_range():
-    kinds = [*(kind for kinds in recipe_file.KINDS.values() for kind in kinds), Prepare, Energy, Schedule, Level]
+    kinds = [*(kind for kinds in recipe_file.KINDS.values() for kind in kinds), Prepare, Energy, Term, Schedule, Level]
     types = ("float", "int", "Shape | None", int, float)
     number_fields = {f.name for kind in kinds for f in fields(kind) if f.type in types}
     assert number_fields == set(RANGES)

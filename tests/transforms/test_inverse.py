@@ -40,6 +40,16 @@ def test_a_folded_field_gives_finite_points_and_tells(oblique_space, smooth_fiel
     assert float(residual.median()) <= 1e-4
 
 
+def test_where_newtons_equations_have_no_solution_the_gap_itself_leads_out():
+    """Inside the grid everything lands on x = -12; nearly all else, coming from beyond it, is found."""
+    space = Space.of_array((24, 24))
+    grid = space.grid()
+    field = torch.stack([-12 - grid[..., 0], 1.5 * torch.sin(grid[..., 1] / 4)])
+    inverse = Displacement(field, space).inverse()
+    found = inverse.residual(grid[4:-4, 4:-4]) <= 1e-4
+    assert float(found.double().mean()) > 0.9
+
+
 def test_a_field_on_an_axis_of_one_voxel_is_undone(smooth_field):
     space = Space.of_array((1, 20, 24), (5.0, 1.5, 1.5))
     field = smooth_field(space, dtype=torch.float64)

@@ -2,7 +2,7 @@
 
 from pullback.energy.energy import Energy, Pair
 from pullback.energy.regulariser import Bending, Diffusion, Regulariser
-from pullback.energy.similarity import LNCC, MSE, NCC, MutualInformation, Similarity
+from pullback.energy.similarity import LNCC, MSE, NCC, MutualInformation, Similarity, Term, WeightedSum
 
 __all__ = [
     "LNCC",
@@ -15,4 +15,6 @@ __all__ = [
     "Pair",
     "Regulariser",
     "Similarity",
+    "Term",
+    "WeightedSum",
 ]

@@ -50,15 +50,20 @@ class Schedule:
             raise RecipeError(f"a schedule needs levels from coarse to fine; got the shrink factors {shrinks}")
 
 
-def level_shape(space: Space, spacing_mm: float) -> Shape:
+def level_shape(space: Space, spacing_mm: float, least_shrink: float = 1.0) -> Shape:
     """The shape of an image on a level: no axis finer than `spacing_mm`, and none shrunk that is already coarser.
 
     A 1.5 x 1.5 x 10 mm stack at 6 mm becomes 6 x 6 x 10: thick slices stay whole.
+
+    Args:
+        space: the image's own grid.
+        spacing_mm: voxel size of the level.
+        least_shrink: an axis that would shrink by no more than this factor stays as it is.
     """
     wide = sum(n > 1 for n in space.shape)
     fewest = round(FEWEST_VOXELS ** (1 / max(wide, 1)))
     shape = []
     for n, spacing in zip(space.shape, space.spacing, strict=True):
-        wanted = round(n * spacing / spacing_mm) if spacing < spacing_mm else n
+        wanted = round(n * spacing / spacing_mm) if spacing * least_shrink < spacing_mm else n
         shape.append(max(wanted, min(n, fewest)))
     return tuple(shape)

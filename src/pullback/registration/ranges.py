@@ -48,6 +48,7 @@ RANGES = {
     "radius_voxels": Range(1, 100),
     "radii": Range(0, 100),
     "bins": Range(4, 1024),
+    "weight": Range(0, 1e12),
     "regulariser_weight": Range(0, 1e12),
     "low_percentile": Range(0, 100, high_open=True),
     "high_percentile": Range(0, 100, low_open=True),

@@ -18,6 +18,8 @@ COVERED = 0.98
 
 LEAST_OVERLAP = 0.05
 """Share of the smaller image that must lie in the other for there to be something to compare."""
+LITTLE_FINER = 1.5
+"""A moving image finer than its level by less than this factor is not shrunk."""
 
 
 class Stage(ABC):
@@ -133,8 +135,14 @@ def _cost(level: Level) -> float:
 
 
 def at_level(fixed: Prepared, moving: Prepared, level: Level) -> Pair:
-    """Both images at the resolution of a level; the fixed image's finest axis sets the voxel size."""
+    """Both images at the resolution of a level; the fixed image's finest axis sets the voxel size.
+
+    A moving image that is only a little finer than that stays whole. At a shrink factor such as 1.25 the two grids then
+    never fall on each other: if they did, a shift by whole voxels would read the moving image without any blur, others
+    with, and mutual information takes less noise for better alignment (Pluim et al., Computer Vision and Image
+    Understanding 77(2), 2000).
+    """
     spacing_mm = level.spacing_mm(fixed.space)
     f = fixed.on_level(fixed.space.resized(level_shape(fixed.space, spacing_mm)))
-    m = moving.on_level(moving.space.resized(level_shape(moving.space, spacing_mm)))
+    m = moving.on_level(moving.space.resized(level_shape(moving.space, spacing_mm, LITTLE_FINER)))
     return Pair(f.data, m.data, f.space, m.space, f.weight, m.weight)

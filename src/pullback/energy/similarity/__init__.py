@@ -5,5 +5,6 @@ from pullback.energy.similarity.mse import MSE
 from pullback.energy.similarity.mutual_information import MutualInformation
 from pullback.energy.similarity.ncc import NCC
 from pullback.energy.similarity.similarity import Similarity
+from pullback.energy.similarity.weighted_sum import Term, WeightedSum
 
-__all__ = ["LNCC", "MSE", "NCC", "MutualInformation", "Similarity"]
+__all__ = ["LNCC", "MSE", "NCC", "MutualInformation", "Similarity", "Term", "WeightedSum"]

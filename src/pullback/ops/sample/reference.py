@@ -21,12 +21,11 @@ def sample(
     outside: float | None,
 ) -> Batch:
     """See `pullback.ops.sample`."""
-    at = positions(matrix, displacement, mix, shape, image.device).to(image.dtype)
-    size = tuple(image.shape[2:])
-    batch = max(image.shape[0], at.shape[0])
-    image, at = image.expand(batch, *image.shape[1:]), at.expand(batch, *at.shape[1:])
+    given = positions(matrix, displacement, mix, shape, image.device).to(image.dtype)
+    size, batch = tuple(image.shape[2:]), max(image.shape[0], given.shape[0])
+    image, at = image.expand(batch, *image.shape[1:]), given.nan_to_num(0).expand(batch, *given.shape[1:])
     if interpolation == "nearest":
-        values = _gather(image, torch.floor(at.detach() + 0.5).nan_to_num(0))
+        values = _gather(image, torch.floor(at.detach() + 0.5))
     elif interpolation == "linear":
         extent = torch.tensor(size, dtype=at.dtype, device=at.device).view(1, -1, *[1] * len(shape))
         grid = (2 * at + 1) / extent - 1
@@ -34,7 +33,7 @@ def sample(
         values = functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
     else:
         values = _cubic(bspline.coefficients(image), at)
-    return values if outside is None else torch.where(is_inside(at, size)[:, None], values, outside)
+    return values if outside is None else torch.where(is_inside(given, size)[:, None], values, outside)
 
 
 def positions(
@@ -74,7 +73,7 @@ def _cubic(coefficients: Batch, at: Float[Tensor, "_b _d *_shape"]) -> Batch:
     """Sum the 4^D cubic B-splines around each position; the edge is repeated by clamping the position."""
     size = coefficients.shape[2:]
     limit = torch.tensor([n - 1 for n in size], dtype=at.dtype, device=at.device).view(1, -1, *[1] * len(size))
-    at = torch.minimum(at.nan_to_num(0).clamp(min=0), limit)
+    at = torch.minimum(at.clamp(min=0), limit)
     base = torch.floor(at.detach())
     weights = bspline.weights(at - base)  # (4, b, d, *shape)
     total = torch.zeros((), dtype=at.dtype, device=at.device)

@@ -1,6 +1,6 @@
 """Cardiac short-axis cine: large motion of the heart in a body that stays."""
 
-from pullback.energy import MSE, Energy
+from pullback.energy import LNCC, MSE, Energy, Term, WeightedSum
 from pullback.optimise import GradientDescent, Greedy, Level, Schedule
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
@@ -15,11 +15,19 @@ def cardiac_sax() -> Recipe:
         description="Two phases of a short-axis cine stack: same scanner, same contrast, large cardiac motion.",
         stages=(
             AlignCentres(),
-            linear_stage("rigid", finest=4),  # breath-hold shifts; the heart itself moves too much for an affine
+            linear_stage("rigid", finest=4),  # breath-hold shifts
+            linear_stage("affine", finest=2),  # and the part of the contraction that is the same everywhere
             Optimise(
-                Greedy(smooth_update_voxels=1.7, smooth_total_voxels=0.7),
-                Energy(MSE()),  # blood stays bright and muscle dark: differences pull harder than correlations
-                GradientDescent(step_voxels=0.5),
+                Greedy(smooth_update_voxels=3.0, smooth_total_voxels=0.4),  # muscle moves as a whole: wide, fluid steps
+                Energy(
+                    WeightedSum(
+                        (
+                            Term(LNCC(radius_voxels=3), 1.0),  # every edge pulls, also where contrast is low
+                            Term(MSE(), 10.0),  # blood is bright and muscle dark: pulls walls that lie far apart
+                        )
+                    )
+                ),
+                GradientDescent(step_voxels=0.5),  # half a voxel a step cannot fold
                 Schedule((Level(4, steps=100), Level(2, steps=80), Level(1, steps=40))),
             ),
         ),
