@@ -16,7 +16,7 @@ namespace pb {
 namespace PB_ISA {
 namespace {
 
-constexpr double kFloor = 1e-10;  // as FLOOR squared in the reference
+constexpr float kFloor = 1e-5f;  // as FLOOR in the reference
 constexpr int64_t kBandRows = 48;
 
 struct Problem {
@@ -140,10 +140,11 @@ class Band {
         const float r = 1.0f / n, mi = bi[x] * r, mj = bj[x] * r;
         const float cov = bij[x] * r - mi * mj;
         const float vi = std::max(bii[x] * r - mi * mi, 0.0f), raw = bjj[x] * r - mj * mj, vj = std::max(raw, 0.0f);
-        const float d = 1.0f / (vi * vj + static_cast<float>(kFloor)), size = std::fabs(cov), s = cov * size * d;
+        const float ei = vi + kFloor, ej = vj + kFloor, c0 = cov + kFloor;
+        const float d = 1.0f / (ei * ej), size = std::fabs(c0), s = c0 * size * d;
         const float g = Weighted ? scale * fw[x] : scale;
         const float ca = g * 2.0f * size * d * r;
-        const float cb = raw > 0.0f ? -2.0f * g * s * vi * d * r : 0.0f;
+        const float cb = raw > 0.0f ? -2.0f * g * s * ei * d * r : 0.0f;
         const float cc = -(ca * mi + cb * mj);
         a[x] = ca; b[x] = cb; c[x] = cc;
         ta[x] += ca; tb[x] += cb; tc[x] += cc;

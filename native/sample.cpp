@@ -254,7 +254,7 @@ float largest(const float* field, int components, int64_t count, int threads) {
         const float* from = field + c * count + v0;
         for (int v = 0; v < n; ++v) squares[v] += from[v] * from[v];
       }
-      for (int v = 0; v < n; ++v) most = squares[v] > most ? squares[v] : most;
+      for (int v = 0; v < n; ++v) most = squares[v] <= most ? most : squares[v];
     }
     parts[share] = most;
   });

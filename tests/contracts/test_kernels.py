@@ -79,7 +79,7 @@ def smooth_cases() -> Iterator[Case]:
 
 
 def lncc_cases() -> Iterator[Case]:
-    for size in SHAPES:
+    for size in SHAPES[:-1]:  # of a single voxel the variance is nothing but rounding
         for radius in ((2, 2, 2), (4, 3, 0)):  # in boxes of two or three voxels rounding is all there is
             for a, b in batches() if size == SHAPES[0] else [(1, 1)]:
                 fixed, warped = random(a, 1, *size, seed=1), random(b, 1, *size, seed=2)

@@ -173,6 +173,17 @@ def test_mutual_information_sees_through_any_change_of_contrast(name, remap):
     assert aligned < nothing - 0.1
 
 
+@every_similarity
+@every_shape
+def test_nothing_at_all_is_not_like_something(name, shape):
+    """A registration must not win by pulling every voxel from where the moving image is flat."""
+    image, flat = textured(shape), torch.full((1, 1, *shape), 0.5)
+    other = float(loss(name, image, textured(shape, seed=1)))
+    assert float(loss(name, image, flat)) > float(loss(name, image, image)) + 0.3 * other
+    if SIMILARITIES[name].unrelated == 1:
+        assert float(loss(name, image, flat)) == pytest.approx(1.0, abs=1e-3)
+
+
 @every_shape
 def test_correlations_tell_opposed_from_unrelated(shape):
     image = textured(shape)

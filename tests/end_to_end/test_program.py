@@ -53,7 +53,8 @@ def test_bad_input_from_the_real_program(program, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopped_in_the_middle_it_leaves_nothing(program, flat, quick, tmp_path, number, code):
+def test_stopped_in_the_middle_it_leaves_nothing(program, flat, quick, tmp_path, monkeypatch, number, code):
+    monkeypatch.setenv("PULLBACK_KERNELS", "reference")  # slow enough to be caught at work
     fixed, moving = enlarged(flat, tmp_path, 30)
     words = ("--out", tmp_path / "a" / "r", "--recipe", quick, "--threads", 1)
     started = program("register", fixed, moving, *words, start_new_session=True)

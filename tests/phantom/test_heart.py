@@ -108,6 +108,7 @@ def test_an_anatomy_is_a_value():
         Anatomy().wall_mm = 2.0
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -34,7 +34,7 @@ class AlignCentres(Stage):
     """
 
     starts: tuple[Start, ...] = ("header", "field_of_view", "mass")
-    similarity: Similarity = field(default_factory=MutualInformation)
+    similarity: Similarity = field(default_factory=lambda: MutualInformation(bins=16))
     least_overlap: float = 0.3
     margin: float = 0.02
 
@@ -48,20 +48,27 @@ class AlignCentres(Stage):
         del watch
         level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
         pair = at_level(fixed, moving, level)
-        whole = replace(pair, fixed_weight=None, moving_weight=None)
-        energy = Energy(self.similarity)
-        best: tuple[float, str, Transform] | None = None
-        for start in self.starts:
-            transform = initial @ Affine.translation(self._shift(start, pair, initial))
-            if shared(whole, transform) < self.least_overlap or shared(pair, transform) < LEAST_OVERLAP:
-                continue
-            with torch.no_grad():
-                loss = float(energy.loss(pair, transform))
-            if best is None or loss < best[0] * (1 - self.margin):
-                best = (loss, start, transform)
-        if best is None:
+        found = [self._candidate(start, pair, initial) for start in self.starts]
+        candidates = [candidate for candidate in found if candidate is not None]
+        if not candidates:
             return Outcome(self.name, initial, Status.no_overlap)
-        return Outcome(self.name, best[2], Status.converged, notes=(f"started from: {best[1].replace('_', ' ')}",))
+        worst = max(candidate.loss for candidate in candidates)
+        best = candidates[0]
+        for candidate in candidates[1:]:
+            if candidate.unlike(worst) < best.unlike(worst) * (1 - self.margin):
+                best = candidate
+        return Outcome(self.name, best.transform, Status.converged, notes=(f"started from: {best.name}",))
+
+    def _candidate(self, start: Start, pair: Pair, initial: Transform) -> _Candidate | None:
+        """A start and how it does; None where too little of the images meets."""
+        transform = initial @ Affine.translation(self._shift(start, pair, initial))
+        met = min(1.0, shared(pair, transform))
+        whole = replace(pair, fixed_weight=None, moving_weight=None)
+        if met < LEAST_OVERLAP or shared(whole, transform) < self.least_overlap:
+            return None
+        with torch.no_grad():
+            loss = float(Energy(self.similarity).loss(pair, transform))
+        return _Candidate(start.replace("_", " "), transform, loss, met)
 
     @staticmethod
     def _shift(start: Start, pair: Pair, initial: Transform) -> Tensor:
@@ -74,6 +81,23 @@ class AlignCentres(Stage):
             here = centre_of_mass(pair.fixed, pair.fixed_weight, pair.fixed_space)
             there = centre_of_mass(pair.moving, pair.moving_weight, pair.moving_space)
         return initial.inverse()(there) - here
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A start, the loss where the images meet, and how much of the smaller one (of what counts) meets the other."""
+
+    name: str
+    transform: Transform
+    loss: float
+    met: float
+
+    def unlike(self, worst: float) -> float:
+        """The loss, were everything that does not meet as bad as the worst start.
+
+        Else a start would win by hiding most of the images: few voxels always find something in common.
+        """
+        return self.met * self.loss + (1 - self.met) * worst
 
 
 def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Tensor, " d"]:

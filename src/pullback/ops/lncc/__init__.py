@@ -8,6 +8,7 @@ from pullback.typing import Batch, Float, Shape, Tensor
 def lncc(fixed: Batch, warped: Batch, radius_voxels: Shape, weight: Batch | None = None) -> Float[Tensor, " b"]:
     """1 minus the mean over voxels of sign(cov) cov^2 / (var var), each over a box of 2 radius + 1 voxels.
 
+    A small variance, `reference.FLOOR`, is added to all three, so that boxes that are flat in both images agree.
     The sign matters: the unsigned square is just as happy with opposed contrast. Boxes are cut off at the border.
     Avants et al., Medical Image Analysis 12(1), 2008, give the squared form.
 

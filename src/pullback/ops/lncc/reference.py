@@ -8,7 +8,8 @@ from pullback.ops._lines import along
 from pullback.typing import Batch, Float, Shape, Tensor
 
 FLOOR = 1e-5
-"""Its square is added to the product of the variances, of images scaled to about [0, 1]: flat boxes are unrelated."""
+"""A variance that every box shares with its partner, of images scaled to about [0, 1]: boxes that are flat in both images
+agree, one flat box agrees with no other, and identical images are a true optimum, however faint they are."""
 
 
 def lncc(
@@ -26,7 +27,8 @@ def lncc(
     cov = box_sum(weight * i * j, radius) / n - mean_i * mean_j
     var_i = (box_sum(weight * i * i, radius) / n - mean_i**2).clamp(min=0)
     var_j = (box_sum(weight * j * j, radius) / n - mean_j**2).clamp(min=0)
-    squared = cov * cov.abs() / (var_i * var_j + FLOOR**2)
+    cov = cov + FLOOR
+    squared = cov * cov.abs() / ((var_i + FLOOR) * (var_j + FLOOR))
     axes = tuple(range(1, squared.ndim))
     total = (weight * squared).sum(dim=axes) / (weight.sum(dim=axes) * fixed.shape[1]).clamp(min=1e-6)
     return 1 - total

@@ -1,0 +1,116 @@
+"""Time every row of the table of kernels, and compare with the machine's copy bandwidth.
+
+    python benchmarks/kernels.py [--size 192 224 192] [--threads 2] [--rows cpu reference] [--csv FILE]
+
+Medians of several runs. GB/s counts each tensor that a kernel must read or write once, so 100 % of the copy would be a
+kernel that does nothing but move its data. Run it on an otherwise idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from pullback import ops
+from pullback.ops import _dispatch
+
+
+def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, int]]:
+    """{name: (call, volumes of `size` that must be read, volumes written)}, with the op's name first."""
+    d = len(size)
+    generator = torch.Generator().manual_seed(0)
+    fixed, moving = (ops.smooth(torch.rand(1, 1, *size, generator=generator), [2.0] * d) for _ in range(2))
+    coarse = torch.randn(1, d, *[max(2, n // 8) for n in size], generator=generator) * 3
+    field = ops.resize(coarse, size).contiguous()
+    identity, mix = torch.eye(d, d + 1, dtype=torch.float64), torch.eye(d, dtype=torch.float64)
+
+    def backward(call: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> None:
+        at = at.detach().requires_grad_()
+        value = call(at)
+        torch.autograd.grad(
+            value,
+            at,
+            moving.expand_as(value) if value.ndim > 1 and value.shape == moving.shape else torch.ones_like(value),
+        )
+
+    def read(u: torch.Tensor) -> torch.Tensor:
+        return ops.sample(moving, identity, u, mix)
+
+    return {
+        "sample": (lambda: ops.sample(moving, identity, field, mix), d + 1, 1),
+        "sample + gradient": (lambda: backward(read, field), 2 * d + 3, d + 1),
+        "inside": (lambda: ops.inside(size, identity, field, mix), d, 1),
+        "compose": (lambda: ops.compose(field, field, mix), 2 * d, d),
+        "smooth 1.0": (lambda: ops.smooth(field, [1.0] * d), d, d),
+        "smooth 2.5": (lambda: ops.smooth(field, [2.5] * d), d, d),
+        "largest": (lambda: ops.largest(field[0]), d, 0),
+        "lncc 2 + gradient": (lambda: backward(lambda w: ops.lncc(fixed, w, (2,) * d), moving), 2, 1),
+        "lncc 4 + gradient": (lambda: backward(lambda w: ops.lncc(fixed, w, (4,) * d), moving), 2, 1),
+        "joint_histogram + gradient": (
+            lambda: backward(lambda w: ops.joint_histogram(fixed, w, 32), moving), 4, 1
+        ),
+        "jacobian": (lambda: ops.jacobian(field, mix), d, 1),
+        "resize": (lambda: ops.resize(moving, tuple(n // 2 for n in size)), 1, 0),
+    }  # fmt: skip
+
+
+def median_seconds(call: Callable[[], object], most_seconds: float = 5.0, most_runs: int = 9) -> float:
+    """The median wall time of a few runs after one that does not count."""
+    call()
+    times: list[float] = []
+    while len(times) < 3 or (sum(times) < most_seconds and len(times) < most_runs):
+        begun = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, nargs="+", default=[192, 224, 192])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--rows", nargs="+", default=["cpu", "reference"])
+    parser.add_argument("--csv", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    size = tuple(options.size)
+    volume = 4e-9 * torch.Size(size).numel()
+    a, b = torch.rand(size), torch.empty(size)
+    copy = 2 * volume / median_seconds(lambda: b.copy_(a))
+    print(f"{' x '.join(map(str, size))} float32, {options.threads} thread(s), copy {copy:.1f} GB/s")
+    found = []
+    for name, (call, reads, writes) in cases(size).items():
+        for row in options.rows:
+            if row not in _dispatch.ROWS[name.split()[0]]:
+                continue
+            with ops.use_kernels(row), torch.set_grad_enabled("gradient" in name):
+                seconds = median_seconds(call)
+            speed = (reads + writes) * volume / seconds
+            found.append((name, row, seconds * 1e3, speed, 100 * speed / copy))
+            print(
+                f"{name:28s} {row:10s} {seconds * 1e3:9.1f} ms {speed:7.1f} GB/s {100 * speed / copy:5.0f} % of copy",
+                flush=True,
+            )
+    if options.csv:
+        with options.csv.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["kernel", "row", "ms", "GB/s", "percent of copy", "size", "threads"])
+            writer.writerows(
+                [
+                    *(f"{v:.4g}" if isinstance(v, float) else v for v in line),
+                    "x".join(map(str, size)),
+                    options.threads,
+                ]
+                for line in found
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
