@@ -8,8 +8,8 @@ from pullback.ops._lines import along
 from pullback.typing import Batch, Float, Shape, Tensor
 
 FLOOR = 1e-5
-"""A variance that every box shares with its partner, of images scaled to about [0, 1]: boxes that are flat in both images
-agree, one flat box agrees with no other, and identical images are a true optimum, however faint they are."""
+"""A variance that every box shares with its partner, of images scaled to about [0, 1]: boxes flat in both images agree,
+a flat box agrees with no other, and identical images are a true optimum, however faint they are."""
 
 
 def lncc(
