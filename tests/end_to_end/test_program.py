@@ -8,6 +8,7 @@ import re
 import signal
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ def test_stopped_in_the_middle_it_leaves_nothing(program, flat, quick, tmp_path,
     monkeypatch.setenv("PULLBACK_KERNELS", "reference")  # slow enough to be caught at work
     fixed, moving = enlarged(flat, tmp_path, 30)
     words = ("--out", tmp_path / "a" / "r", "--recipe", quick, "--threads", 1)
-    started = program("register", fixed, moving, *words, start_new_session=True)
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are born deaf to it
+    started = program("register", fixed, moving, *words, start_new_session=True, preexec_fn=heeded)
     try:
         for _ in range(600):
             if (tmp_path / "a").exists():

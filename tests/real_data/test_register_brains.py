@@ -26,6 +26,7 @@ def coarser(image: Image, factor: float) -> Image:
     return Image(ops.resize(image.data[None], space.shape)[0], space)
 
 
+@pytest.mark.slow
 def test_one_brain_on_another_by_forty_labels(data_folder):
     """Ten people in a ring, each on the next: affine helps, a deformation helps more, and nothing folds."""
     folder = data_folder / "oasis_trt_2d"
@@ -74,6 +75,7 @@ def test_a_template_whose_header_was_turned(data_folder):
     assert float((far(points) - turn(plain(points))).norm(dim=-1).max()) < 0.1 * fixed.space.finest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contrast", ["01", "02"])
 def test_blocks_moved_by_a_matrix(data_folder, contrast):
     """Phantoms of 128 voxels a side; the second has other grey values.

@@ -45,6 +45,7 @@ def mean_of_three(fixed: Labels, warped: Labels) -> float:
     return sum(scores.values()) / 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [ACDC, MMS, CMRXMOTION], ids=["ACDC", "M&Ms", "CMRxMotion"])
 def test_end_systole_is_brought_onto_end_diastole(data_folder, names):
     before, after = [], []
