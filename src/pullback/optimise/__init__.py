@@ -4,7 +4,8 @@ What the numbers mean (parametrisation), how they are changed (optimiser), at wh
 loop that does it (minimise).
 """
 
-from pullback.optimise.minimise import Objective, Solution, Status, minimise
+from pullback.optimise.minimise import Solution, Status, minimise
+from pullback.optimise.objective import Objective
 from pullback.optimise.optimiser import LBFGS, Adam, GradientDescent, Optimiser
 from pullback.optimise.parametrisation import Greedy, Linear, Parametrisation, Params
 from pullback.optimise.schedule import Level, Schedule

@@ -9,9 +9,9 @@ from enum import Enum
 
 import torch
 
+from pullback.optimise.objective import Objective
 from pullback.optimise.optimiser import Optimiser
-from pullback.optimise.parametrisation import Parametrisation, Params
-from pullback.typing import Tensor
+from pullback.optimise.parametrisation import Params
 
 WINDOW = 10
 """Steps over which the loss must fall for a level to go on."""
@@ -34,26 +34,6 @@ class Status(Enum):
     def ok(self) -> bool:
         """Whether the result may be used."""
         return self in (Status.converged, Status.max_steps)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What an optimiser sees: numbers in, loss and preconditioned gradient out.
-
-    Attributes:
-        loss: params -> scalar tensor, differentiable in the values.
-        model: what the numbers mean.
-    """
-
-    loss: Callable[[Params], Tensor]
-    model: Parametrisation
-
-    def value_and_gradient(self, params: Params) -> tuple[float, Tensor]:
-        """The loss and its (preconditioned) gradient with respect to the values."""
-        values = params.values.detach().requires_grad_()
-        loss = self.loss(Params(values, params.space, params.initial))
-        (gradient,) = torch.autograd.grad(loss, values)
-        return float(loss.detach()), self.model.precondition(params, gradient)
 
 
 @dataclass(frozen=True, eq=False)

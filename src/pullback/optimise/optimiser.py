@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from pullback.optimise.objective import Objective
 from pullback.optimise.parametrisation import Params
 from pullback.typing import Tensor
-
-if TYPE_CHECKING:
-    from pullback.optimise.minimise import Objective
 
 
 class Optimiser(ABC):

@@ -1,0 +1,31 @@
+"""Objective: what an optimiser sees of the whole registration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from pullback.optimise.parametrisation import Parametrisation, Params
+from pullback.typing import Tensor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What an optimiser sees: numbers in, loss and preconditioned gradient out.
+
+    Attributes:
+        loss: params -> scalar tensor, differentiable in the values.
+        model: what the numbers mean.
+    """
+
+    loss: Callable[[Params], Tensor]
+    model: Parametrisation
+
+    def value_and_gradient(self, params: Params) -> tuple[float, Tensor]:
+        """The loss and its (preconditioned) gradient with respect to the values."""
+        values = params.values.detach().requires_grad_()
+        loss = self.loss(Params(values, params.space, params.initial))
+        (gradient,) = torch.autograd.grad(loss, values)
+        return float(loss.detach()), self.model.precondition(params, gradient)
