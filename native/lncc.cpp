@@ -5,12 +5,15 @@
 //     d loss / d J(y) = w(y) [ I(y) box(a)(y) + J(y) box(b)(y) + box(c)(y) ],
 // which run through a second box in the same sweep, 2 radius planes behind. Bands have a set height, so that the number
 // of threads changes no bit; inputs are read twice (in and out), nothing but the gradient is written.
+//
+// Rows of the buffers are whole vectors long, with zeros beyond the image and one vector of zeros before it, so that
+// boxes along x are sums of shifted registers.
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "parallel.h"
 #include "pullback.h"
+#include "simd.h"
 
 namespace pb {
 namespace PB_ISA {
@@ -27,162 +30,209 @@ struct Problem {
   double total;
 };
 
-// Sum of 2r + 1 neighbours along x; `row` has r zeros before its first and after its last value.
-inline void box_x(const float* row, int r, int64_t n, float* out) {
-  const float* p = row - r;
-  switch (r) {
-    case 0: for (int64_t x = 0; x < n; ++x) out[x] = p[x]; return;
-    case 1: for (int64_t x = 0; x < n; ++x) out[x] = p[x] + p[x + 1] + p[x + 2]; return;
-    case 2: for (int64_t x = 0; x < n; ++x) out[x] = (p[x] + p[x + 1]) + (p[x + 2] + p[x + 3]) + p[x + 4]; return;
+// Sum of 2 R + 1 neighbours along x, for sixteen voxels; any radius if R is negative.
+template <int R>
+inline Lanes box(const float* row, int r) {
+  if constexpr (R == 0) return load(row);
+  if constexpr (R > 0) {
+    const Lanes before = load(row - kLanes), here = load(row), after = load(row + kLanes);
+    Lanes sum = here + (shifted<kLanes - 1>(before, here) + shifted<1>(here, after));
+    if constexpr (R > 1) sum += shifted<kLanes - 2>(before, here) + shifted<2>(here, after);
+    if constexpr (R > 2) sum += shifted<kLanes - 3>(before, here) + shifted<3>(here, after);
+    if constexpr (R > 3) sum += shifted<kLanes - 4>(before, here) + shifted<4>(here, after);
+    return sum;
   }
-  for (int64_t x = 0; x < n; ++x) out[x] = p[x];
-  for (int k = 1; k + 1 <= 2 * r; k += 2)
-    for (int64_t x = 0; x < n; ++x) out[x] += p[x + k] + p[x + k + 1];
+  Lanes sum = load(row);
+  for (int k = 1; k <= r; ++k) sum += load(row - k) + load(row + k);
+  return sum;
 }
 
-inline void add_rows(const float* plane, int64_t first, int64_t last, int64_t pitch, int64_t n, float* out) {
-  const float* p = plane + first * pitch;
-  for (int64_t x = 0; x < n; ++x) out[x] = p[x];
-  int64_t y = first + 1;
-  for (; y + 1 < last; y += 2) {
-    const float *a = plane + y * pitch, *b = a + pitch;
-    for (int64_t x = 0; x < n; ++x) out[x] += a[x] + b[x];
+// into[x] = the sum of rows [first, last) of a plane.
+inline void add_rows(const float* plane, int64_t first, int64_t last, int64_t pitch, int64_t n, float* into) {
+  for (int64_t x = 0; x < n; x += kLanes) {
+    Lanes sum = load(plane + first * pitch + x);
+    for (int64_t y = first + 1; y < last; ++y) sum += load(plane + y * pitch + x);
+    store(into + x, sum);
   }
-  if (y < last)
-    for (int64_t x = 0; x < n; ++x) out[x] += plane[y * pitch + x];
 }
 
-template <bool Weighted>
+struct Moments {
+  Lanes i, j, ii, jj, ij, n;
+};
+
+template <bool Weighted, int RX>
 class Band {
  public:
   static constexpr int kSums = Weighted ? 6 : 5;
 
   Band(const Problem& problem, int64_t y0, int64_t y1)
-      : p_(problem), y0_(y0), y1_(y1), nx_(problem.size.n[2]),
-        m0_(std::max<int64_t>(0, y0 - problem.ry)), m1_(std::min(problem.size.n[1], y1 + problem.ry)),
-        s0_(std::max<int64_t>(0, m0_ - problem.ry)), s1_(std::min(problem.size.n[1], m1_ + problem.ry)),
-        slots_(2 * problem.rz + 1),
-        sums_(kSums * (s1_ - s0_) * nx_, 0.0f), totals_(3 * (m1_ - m0_) * nx_, 0.0f),
-        ring_(3 * slots_ * (m1_ - m0_) * nx_, 0.0f),
-        padded_(nx_ + 2 * problem.rx + 16, 0.0f), boxes_(kSums * nx_), counts_(nx_) {
+      : p_(problem), ny_(problem.size.n[1]), nx_(problem.size.n[2]), wide_((nx_ + kLanes - 1) / kLanes * kLanes),
+        y0_(y0), y1_(y1), m0_(std::max<int64_t>(0, y0 - problem.ry)), m1_(std::min(ny_, y1 + problem.ry)),
+        s0_(std::max<int64_t>(0, m0_ - problem.ry)), s1_(std::min(ny_, m1_ + problem.ry)), slots_(2 * problem.rz + 1),
+        margin_(std::max(kLanes, problem.rx)), pitch_(wide_ + 2 * margin_), sums_(kSums * (s1_ - s0_) * wide_, 0.0f),
+        totals_(3 * (m1_ - m0_) * wide_, 0.0f), ring_(3 * slots_ * (m1_ - m0_) * wide_, 0.0f), rows_(6 * pitch_, 0.0f),
+        shares_(wide_, 0.0f) {
     for (int64_t x = 0; x < nx_; ++x)
-      counts_[x] = static_cast<float>(std::min(x + p_.rx, nx_ - 1) - std::max<int64_t>(x - p_.rx, 0) + 1);
+      shares_[x] = 1.0f / static_cast<float>(std::min(x + p_.rx, nx_ - 1) - std::max<int64_t>(x - p_.rx, 0) + 1);
   }
 
   double run(float* gradient) {
     const int64_t nz = p_.size.n[0];
     double loss = 0;
     for (int64_t i = 0; i < nz + 2 * p_.rz; ++i) {
-      if (i < nz) turn_sums(i, 1.0f);
-      if (i - slots_ >= 0 && i - slots_ < nz) turn_sums(i - slots_, -1.0f);
+      const bool enters = i < nz, leaves = i >= slots_ && i - slots_ < nz;
+      if (enters && leaves) turn_sums<true, true>(i);
+      if (enters && !leaves) turn_sums<true, false>(i);
+      if (!enters && leaves) turn_sums<false, true>(i);
       const int64_t centre = i - p_.rz, out = centre - p_.rz;
-      if (centre - slots_ >= 0) leave_totals(centre - slots_);
       if (centre >= 0 && centre < nz) loss += coefficients(centre);
+      if (centre >= nz && centre - slots_ >= 0) leave_totals(centre - slots_);
       if (gradient && out >= 0 && out < nz) write_gradient(out, gradient);
     }
     return loss;
   }
 
  private:
-  // Add a plane's products to the running sums, or take them away.
-  void turn_sums(int64_t z, float sign) {
-    const int64_t plane = p_.size.n[1] * nx_, rows = s1_ - s0_;
+  // One plane's products enter the running sums, and those of the plane slots_ before leave them.
+  template <bool Enters, bool Leaves>
+  void turn_sums(int64_t z) {
+    const int64_t field = (s1_ - s0_) * wide_, behind = slots_ * ny_ * nx_;
     for (int64_t y = s0_; y < s1_; ++y) {
-      const int64_t at = z * plane + y * nx_;
-      const float *fi = p_.fixed + at, *fj = p_.warped + at, *fw = Weighted ? p_.weight + at : nullptr;
-      float* s = sums_.data() + (y - s0_) * nx_;
-      float *si = s, *sj = s + rows * nx_, *sii = s + 2 * rows * nx_, *sjj = s + 3 * rows * nx_, *sij = s + 4 * rows * nx_;
-      float* sw = Weighted ? s + 5 * rows * nx_ : nullptr;
-      const float level = p_.level;
-      for (int64_t x = 0; x < nx_; ++x) {
-        const float a = fi[x] - level, b = fj[x] - level, w = Weighted ? sign * fw[x] : sign;
-        const float wa = w * a, wb = w * b;
-        si[x] += wa;
-        sj[x] += wb;
-        sii[x] += wa * a;
-        sjj[x] += wb * b;
-        sij[x] += wa * b;
-        if (Weighted) sw[x] += w;
+      const int64_t at = (z * ny_ + y) * nx_;
+      float* s = sums_.data() + (y - s0_) * wide_;
+      for (int64_t x = 0; x < nx_; x += kLanes) {
+        Moments m = {};
+        if (Enters) m = products(at + x, nx_ - x);
+        if (Leaves) {
+          const Moments old = products(at - behind + x, nx_ - x);
+          m.i -= old.i, m.j -= old.j, m.ii -= old.ii, m.jj -= old.jj, m.ij -= old.ij, m.n -= old.n;
+        }
+        add(s + x, m.i), add(s + field + x, m.j), add(s + 2 * field + x, m.ii), add(s + 3 * field + x, m.jj);
+        add(s + 4 * field + x, m.ij);
+        if (Weighted) add(s + 5 * field + x, m.n);
       }
     }
   }
 
-  float* slot(int64_t z) { return ring_.data() + (z % slots_) * 3 * (m1_ - m0_) * nx_; }
+  static void add(float* to, Lanes value) { store(to, load(to) + value); }
+
+  Moments products(int64_t at, int64_t n) const {
+    Moments m;
+    m.i = load_some(p_.fixed + at, n) - p_.level;
+    m.j = load_some(p_.warped + at, n) - p_.level;
+    if (n < kLanes) {  // lanes beyond the image stay 0
+      const Whole in = ramp() < static_cast<float>(n);
+      m.i = choose(in, m.i, Lanes{});
+      m.j = choose(in, m.j, Lanes{});
+    }
+    if (Weighted) {
+      m.n = load_some(p_.weight + at, n);
+      const Lanes wi = m.n * m.i, wj = m.n * m.j;
+      m.ii = wi * m.i, m.jj = wj * m.j, m.ij = wi * m.j;
+      m.i = wi, m.j = wj;
+    } else {
+      m.n = Lanes{};
+      m.ii = m.i * m.i, m.jj = m.j * m.j, m.ij = m.i * m.j;
+    }
+    return m;
+  }
+
+  float* slot(int64_t z) { return ring_.data() + (z % slots_) * 3 * (m1_ - m0_) * wide_; }
 
   void leave_totals(int64_t z) {
     const float* old = slot(z);
-    const int64_t n = 3 * (m1_ - m0_) * nx_;
-    for (int64_t k = 0; k < n; ++k) totals_[k] -= old[k];
+    for (size_t k = 0; k < totals_.size(); ++k) totals_[k] -= old[k];
   }
 
-  // The coefficients of plane z, into the ring and the running totals; returns this band's part of the loss.
+  // The coefficients of plane z, into the ring (where they take the place of the plane that leaves) and the running
+  // totals; returns this band's part of the loss.
   double coefficients(int64_t z) {
-    const int64_t rows = s1_ - s0_, ny = p_.size.n[1], plane = ny * nx_, field = (m1_ - m0_) * nx_;
+    const int64_t rows = s1_ - s0_;
     const float deep = static_cast<float>(std::min(z + p_.rz, p_.size.n[0] - 1) - std::max<int64_t>(z - p_.rz, 0) + 1);
-    float* into = slot(z);
     double loss = 0;
     for (int64_t y = m0_; y < m1_; ++y) {
-      const int64_t first = std::max<int64_t>(y - p_.ry, 0), last = std::min(y + p_.ry + 1, ny);
-      float* row = padded_.data() + p_.rx;
-      for (int f = 0; f < kSums; ++f) {
-        add_rows(sums_.data() + f * rows * nx_, first - s0_, last - s0_, nx_, nx_, row);
-        box_x(row, p_.rx, nx_, boxes_.data() + f * nx_);
-      }
-      const float high = deep * static_cast<float>(last - first), scale = static_cast<float>(-1.0 / p_.total);
-      const float *bi = boxes_.data(), *bj = bi + nx_, *bii = bj + nx_, *bjj = bii + nx_, *bij = bjj + nx_, *bw = bij + nx_;
-      const float* fw = Weighted ? p_.weight + z * plane + y * nx_ : nullptr;
-      float *a = into + (y - m0_) * nx_, *b = a + field, *c = b + field;
-      float *ta = totals_.data() + (y - m0_) * nx_, *tb = ta + field, *tc = tb + field;
-      const bool own = y >= y0_ && y < y1_;
-      float part = 0;
-      for (int64_t x = 0; x < nx_; ++x) {
-        const float n = Weighted ? std::max(bw[x], 1e-6f) : high * counts_[x];
-        const float r = 1.0f / n, mi = bi[x] * r, mj = bj[x] * r;
-        const float cov = bij[x] * r - mi * mj;
-        const float vi = std::max(bii[x] * r - mi * mi, 0.0f), raw = bjj[x] * r - mj * mj, vj = std::max(raw, 0.0f);
-        const float ei = vi + kFloor, ej = vj + kFloor, c0 = cov + kFloor;
-        const float d = 1.0f / (ei * ej), size = std::fabs(c0), s = c0 * size * d;
-        const float g = Weighted ? scale * fw[x] : scale;
-        const float ca = g * 2.0f * size * d * r;
-        const float cb = raw > 0.0f ? -2.0f * g * s * ei * d * r : 0.0f;
-        const float cc = -(ca * mi + cb * mj);
-        a[x] = ca; b[x] = cb; c[x] = cc;
-        ta[x] += ca; tb[x] += cb; tc[x] += cc;
-        part += Weighted ? fw[x] * s : s;
-      }
-      if (own) loss += part;
+      const int64_t first = std::max<int64_t>(y - p_.ry, 0), last = std::min(y + p_.ry + 1, ny_);
+      for (int f = 0; f < kSums; ++f)
+        add_rows(sums_.data() + f * rows * wide_, first - s0_, last - s0_, wide_, wide_, row(f));
+      const float share = 1.0f / (deep * static_cast<float>(last - first));
+      const float part = coefficient_row(z, y, share);
+      if (y >= y0_ && y < y1_) loss += part;
     }
     return loss;
   }
 
+  float coefficient_row(int64_t z, int64_t y, float share) {
+    const int64_t field = (m1_ - m0_) * wide_, at = (z * ny_ + y) * nx_;
+    float *into = slot(z) + (y - m0_) * wide_, *total = totals_.data() + (y - m0_) * wide_;
+    const float scale = static_cast<float>(-1.0 / p_.total);
+    Lanes part = {};
+    for (int64_t x = 0; x < nx_; x += kLanes) {
+      const Lanes w = Weighted ? load_some(p_.weight + at + x, nx_ - x) : choose(load(shares_.data() + x) > 0.0f, all(1.0f), Lanes{});
+      const Lanes r = Weighted ? 1.0f / larger(boxed(5, x), all(1e-6f)) : share * load(shares_.data() + x);
+      const Lanes mi = boxed(0, x) * r, mj = boxed(1, x) * r, cov = boxed(4, x) * r - mi * mj + kFloor;
+      const Lanes raw = boxed(3, x) * r - mj * mj;
+      const Lanes ei = larger(boxed(2, x) * r - mi * mi, Lanes{}) + kFloor, ej = larger(raw, Lanes{}) + kFloor;
+      const Lanes d = 1.0f / (ei * ej), size = absolute(cov), s = cov * size * d, g = scale * w;
+      const Lanes a = g * 2.0f * size * d * r;
+      const Lanes b = choose(raw > 0.0f, -2.0f * g * s * ei * d * r, Lanes{});
+      const Lanes c = -(a * mi + b * mj);
+      replace(into + x, total + x, a), replace(into + field + x, total + field + x, b);
+      replace(into + 2 * field + x, total + 2 * field + x, c);
+      part += w * s;
+    }
+    return sum(part);
+  }
+
+  // A new value in the ring; the totals gain it and lose the old one.
+  static void replace(float* slot, float* total, Lanes value) {
+    add(total, value - load(slot));
+    store(slot, value);
+  }
+
+  float* row(int field) { return rows_.data() + field * pitch_ + margin_; }
+  Lanes boxed(int field, int64_t x) { return box<RX>(row(field) + x, p_.rx); }
+
   void write_gradient(int64_t z, float* gradient) {
-    const int64_t ny = p_.size.n[1], plane = ny * nx_, field = (m1_ - m0_) * nx_;
-    const float level = p_.level;
+    const int64_t field = (m1_ - m0_) * wide_;
     for (int64_t y = y0_; y < y1_; ++y) {
-      const int64_t first = std::max<int64_t>(y - p_.ry, 0) - m0_, last = std::min(y + p_.ry + 1, ny) - m0_;
-      float* row = padded_.data() + p_.rx;
-      for (int f = 0; f < 3; ++f) {
-        add_rows(totals_.data() + f * field, first, last, nx_, nx_, row);
-        box_x(row, p_.rx, nx_, boxes_.data() + f * nx_);
-      }
-      const int64_t at = z * plane + y * nx_;
-      const float *fi = p_.fixed + at, *fj = p_.warped + at, *fw = Weighted ? p_.weight + at : nullptr;
-      const float *ba = boxes_.data(), *bb = ba + nx_, *bc = bb + nx_;
-      float* out = gradient + at;
-      for (int64_t x = 0; x < nx_; ++x) {
-        const float g = (fi[x] - level) * ba[x] + (fj[x] - level) * bb[x] + bc[x];
-        out[x] = Weighted ? fw[x] * g : g;
+      const int64_t first = std::max<int64_t>(y - p_.ry, 0) - m0_, last = std::min(y + p_.ry + 1, ny_) - m0_;
+      for (int f = 0; f < 3; ++f) add_rows(totals_.data() + f * field, first, last, wide_, wide_, row(f));
+      const int64_t at = (z * ny_ + y) * nx_;
+      for (int64_t x = 0; x < nx_; x += kLanes) {
+        const int64_t n = nx_ - x;
+        const Lanes i = load_some(p_.fixed + at + x, n) - p_.level, j = load_some(p_.warped + at + x, n) - p_.level;
+        Lanes g = i * boxed(0, x) + j * boxed(1, x) + boxed(2, x);
+        if (Weighted) g *= load_some(p_.weight + at + x, n);
+        store_some(gradient + at + x, g, n);
       }
     }
   }
 
   const Problem& p_;
-  int64_t y0_, y1_, nx_;
+  int64_t ny_, nx_, wide_;  // wide_: nx_ in whole vectors
+  int64_t y0_, y1_;
   int64_t m0_, m1_;  // rows whose coefficients the band needs
   int64_t s0_, s1_;  // rows whose products those need
-  int64_t slots_;
-  std::vector<float> sums_, totals_, ring_, padded_, boxes_, counts_;
+  int64_t slots_, margin_, pitch_;
+  std::vector<float> sums_, totals_, ring_, rows_, shares_;
 };
+
+template <bool Weighted, int RX>
+double band(const Problem& problem, int64_t y0, int64_t y1, float* gradient) {
+  return Band<Weighted, RX>(problem, y0, y1).run(gradient);
+}
+
+template <bool Weighted>
+double any_band(const Problem& problem, int64_t y0, int64_t y1, float* gradient) {
+  switch (problem.rx) {
+    case 0: return band<Weighted, 0>(problem, y0, y1, gradient);
+    case 1: return band<Weighted, 1>(problem, y0, y1, gradient);
+    case 2: return band<Weighted, 2>(problem, y0, y1, gradient);
+    case 3: return band<Weighted, 3>(problem, y0, y1, gradient);
+    case 4: return band<Weighted, 4>(problem, y0, y1, gradient);
+    default: return band<Weighted, -1>(problem, y0, y1, gradient);
+  }
+}
 
 }  // namespace
 
@@ -195,7 +245,7 @@ double lncc(const float* fixed, const float* warped, const float* weight, Grid s
   parallel(bands, threads, [&](int64_t first, int64_t last, int) {
     for (int64_t k = first; k < last; ++k) {
       const int64_t y0 = ny * k / bands, y1 = ny * (k + 1) / bands;
-      parts[k] = weight ? Band<true>(problem, y0, y1).run(gradient) : Band<false>(problem, y0, y1).run(gradient);
+      parts[k] = weight ? any_band<true>(problem, y0, y1, gradient) : any_band<false>(problem, y0, y1, gradient);
     }
   });
   double sum = 0;

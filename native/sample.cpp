@@ -1,10 +1,11 @@
 // Linear interpolation at affine-plus-displacement positions: values, gradient with respect to position, and the mask
-// of positions inside. A row of output voxels at a time; positions, weights and corner offsets of the row come first,
-// then the corners are gathered. The position beyond the outermost voxel centres is clamped to them.
+// of positions inside. Sixteen output voxels of a row at a time, in registers from position to value; a position beyond
+// the outermost voxel centres is clamped to them.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "corners.h"
 #include "parallel.h"
 #include "pullback.h"
 
@@ -12,231 +13,230 @@ namespace pb {
 namespace PB_ISA {
 namespace {
 
-constexpr int kBlock = 256;  // output voxels handled together: everything about them fits in the first-level cache
-
-// Positions of a block of voxels along x, in voxels of the image, one array per axis {z, y, x}.
-struct Block {
-  alignas(64) float p[3][kBlock];
-};
-
-void positions(const Reading& where, int64_t z, int64_t y, int64_t x0, int n, Block& block) {
-  const int dim = where.dim, skip = 3 - dim;
-  const int64_t plane = where.shape[1] * where.shape[2], volume = plane * where.shape[0];
-  const int64_t at = z * plane + y * where.shape[2] + x0;
-  if (dim == 2) std::fill(block.p[0], block.p[0] + n, 0.0f);
-  for (int i = 0; i < dim; ++i) {
-    const double* row = where.matrix + i * (dim + 1);
-    const double base = (dim == 3 ? row[0] * static_cast<double>(z) : 0.0) + row[dim - 2] * static_cast<double>(y) + row[dim];
-    const double start = base + row[dim - 1] * static_cast<double>(x0);
-    const float step = static_cast<float>(row[dim - 1]), origin = static_cast<float>(start);
-    float* p = block.p[i + skip];
-    if (!where.displacement) {
-      for (int x = 0; x < n; ++x) p[x] = origin + step * static_cast<float>(x);
-      continue;
+// The positions of one row of output voxels, in voxels of the image: axis i of {z, y, x} is
+// origin[i] + step[i] x + sum_j mix[i][j] displacement_j; axes that the image lacks (z of a 2-D one) stay 0.
+class Row {
+ public:
+  Row(const Reading& where, int64_t z, int64_t y) : where_(where), nx_(where.shape[2]) {
+    const int dim = where.dim, skip = 3 - dim;
+    plane_ = where.shape[0] * where.shape[1] * nx_;
+    at_ = (z * where.shape[1] + y) * nx_;
+    for (int i = 0; i < dim; ++i) {
+      const double* row = where.matrix + i * (dim + 1);
+      const double origin = (dim == 3 ? row[0] * static_cast<double>(z) : 0.0) + row[dim - 2] * static_cast<double>(y) + row[dim];
+      origin_[i + skip] = static_cast<float>(origin);
+      step_[i + skip] = static_cast<float>(row[dim - 1]);
+      for (int j = 0; j < dim; ++j) mix_[i + skip][j] = static_cast<float>(where.mix[i * dim + j]);
     }
-    const double* mix = where.mix + i * dim;
-    const float* u = where.displacement + at;
-    const float a = static_cast<float>(mix[0]), b = static_cast<float>(mix[1]);
-    if (dim == 2) {
-      for (int x = 0; x < n; ++x) p[x] = origin + step * static_cast<float>(x) + (a * u[x] + b * u[volume + x]);
+  }
+
+  int64_t at() const { return at_; }
+  bool backwards() const { return step_[2] < 0; }
+
+  template <int Dim>
+  void positions(int64_t x, Lanes p[3]) const {
+    const int64_t n = nx_ - x;
+    const Lanes place = all(static_cast<float>(x)) + ramp();
+    for (int i = 3 - Dim; i < 3; ++i) p[i] = origin_[i] + step_[i] * place;
+    if (!where_.displacement) return;
+    const float* u = where_.displacement + at_ + x;
+    const Lanes u0 = load_some(u, n), u1 = load_some(u + plane_, n);
+    if (Dim == 2) {
+      for (int i = 1; i < 3; ++i) p[i] += mix_[i][0] * u0 + mix_[i][1] * u1;
     } else {
-      const float c = static_cast<float>(mix[2]);
-      for (int x = 0; x < n; ++x)
-        p[x] = origin + step * static_cast<float>(x) + (a * u[x] + b * u[volume + x] + c * u[2 * volume + x]);
+      const Lanes u2 = load_some(u + 2 * plane_, n);
+      for (int i = 0; i < 3; ++i) p[i] += mix_[i][0] * u0 + mix_[i][1] * u1 + mix_[i][2] * u2;
     }
   }
-}
 
-// Lower corner, offset to the upper corner, and weight of the upper corner, along one axis.
-struct Axis {
-  alignas(64) int32_t low[kBlock];
-  alignas(64) int32_t step[kBlock];  // 0 where clamped at the end of the axis
-  alignas(64) float t[kBlock];
+  // Turns a force on positions into one on the displacement: its component j.
+  template <int Dim>
+  Lanes on_displacement(const Lanes force[3], int j) const {
+    Lanes f = mix_[1][j] * force[1] + mix_[2][j] * force[2];
+    if (Dim == 3) f += mix_[0][j] * force[0];
+    return f;
+  }
+
+ private:
+  const Reading& where_;
+  int64_t nx_, plane_, at_;
+  float origin_[3] = {0, 0, 0}, step_[3] = {0, 0, 0}, mix_[3][3] = {};
 };
 
-void corners(const float* p, int n, int64_t size, int64_t stride, Axis& axis) {
-  const float last = static_cast<float>(size - 1);
-  const int32_t s = static_cast<int32_t>(stride), top = static_cast<int32_t>(size - 1);
-  for (int x = 0; x < n; ++x) {
-    const float q = std::min(last, std::max(0.0f, p[x]));  // in this order NaN becomes 0
-    const int32_t i = static_cast<int32_t>(q);  // q >= 0: truncation is floor
-    axis.low[x] = i * s;
-    axis.step[x] = i < top ? s : 0;
-    axis.t[x] = q - static_cast<float>(i);
-  }
+// Lower corner and weight of the upper one along one axis.
+inline Whole corner(Lanes p, int64_t size, Lanes& t) {
+  const Lanes q = clamp(p, all(0.0f), all(static_cast<float>(size - 1)));
+  const Whole i = truncate(q), top = all(static_cast<int32_t>(std::max<int64_t>(size - 2, 0)));
+  const Whole low = i < top ? i : top;
+  t = q - number(low);
+  return low;
 }
 
-inline bool within(float p, int64_t size) { return p >= -0.5f && p < static_cast<float>(size) - 0.5f; }
+struct Place {
+  Whole offset;
+  Lanes tz, ty, tx;
+};
 
-void mask_block(const Block& block, Grid size, int n, float* mask) {
-  for (int x = 0; x < n; ++x) {
-    const bool in = within(block.p[0][x], size.n[0]) & within(block.p[1][x], size.n[1]) & within(block.p[2][x], size.n[2]);
-    mask[x] = in ? 1.0f : 0.0f;
-  }
+template <bool Deep>
+inline Place place(const Lanes p[3], const Layout& image) {
+  Place found;
+  found.offset = corner(p[2], image.size.n[2], found.tx) + image.sy * corner(p[1], image.size.n[1], found.ty);
+  if (Deep) found.offset += image.sz * corner(p[0], image.size.n[0], found.tz);
+  return found;
+}
+
+template <int Dim>
+inline Whole inside(const Lanes p[3], Grid size) {
+  Whole in = all(int32_t{-1});
+  for (int i = 3 - Dim; i < 3; ++i) in &= (p[i] >= -0.5f) & (p[i] < static_cast<float>(size.n[i]) - 0.5f);
+  return in;
 }
 
 template <bool Deep>
-void values_block(const float* image, const Axis axis[3], int n, float* out) {
-  for (int x = 0; x < n; ++x) {
-    const int32_t o = axis[0].low[x] + axis[1].low[x] + axis[2].low[x];
-    const int32_t sx = axis[2].step[x], sy = axis[1].step[x];
-    const float tx = axis[2].t[x], ty = axis[1].t[x];
-    const float a0 = image[o], a1 = image[o + sx], b0 = image[o + sy], b1 = image[o + sy + sx];
-    const float a = a0 + tx * (a1 - a0), b = b0 + tx * (b1 - b0);
-    float v = a + ty * (b - a);
-    if (Deep) {
-      const int32_t q = o + axis[0].step[x];
-      const float c0 = image[q], c1 = image[q + sx], d0 = image[q + sy], d1 = image[q + sy + sx];
-      const float c = c0 + tx * (c1 - c0), d = d0 + tx * (d1 - d0);
-      v += axis[0].t[x] * ((c + ty * (d - c)) - v);
-    }
-    out[x] = v;
-  }
+inline Lanes value(const Corners& at, const Place& where) {
+  const Lanes low = between(between(at.c[0], at.c[1], where.tx), between(at.c[2], at.c[3], where.tx), where.ty);
+  if (!Deep) return low;
+  const Lanes high = between(between(at.c[4], at.c[5], where.tx), between(at.c[6], at.c[7], where.tx), where.ty);
+  return between(low, high, where.tz);
 }
 
-// force[i] += gradient * d image / d p_i; nothing along an axis whose position was clamped.
+// slope[i] = d value / d p_i
 template <bool Deep>
-void slopes_block(const float* image, const Axis axis[3], const float* gradient, int n, float force[3][kBlock]) {
-  for (int x = 0; x < n; ++x) {
-    const int32_t o = axis[0].low[x] + axis[1].low[x] + axis[2].low[x];
-    const int32_t sx = axis[2].step[x], sy = axis[1].step[x];
-    const float tx = axis[2].t[x], ty = axis[1].t[x], g = gradient[x];
-    const float a0 = image[o], a1 = image[o + sx], b0 = image[o + sy], b1 = image[o + sy + sx];
-    const float a = a0 + tx * (a1 - a0), b = b0 + tx * (b1 - b0);
-    float dx = (a1 - a0) + ty * ((b1 - b0) - (a1 - a0)), dy = b - a;
-    if (Deep) {
-      const int32_t q = o + axis[0].step[x];
-      const float tz = axis[0].t[x];
-      const float c0 = image[q], c1 = image[q + sx], d0 = image[q + sy], d1 = image[q + sy + sx];
-      const float c = c0 + tx * (c1 - c0), d = d0 + tx * (d1 - d0);
-      const float ex = (c1 - c0) + ty * ((d1 - d0) - (c1 - c0)), ey = d - c;
-      force[0][x] += g * ((c + ty * ey) - (a + ty * dy));
-      dx += tz * (ex - dx);
-      dy += tz * (ey - dy);
+inline void slopes(const Corners& at, const Place& where, Lanes slope[3]) {
+  const Lanes* c = at.c;
+  const Lanes a = between(c[0], c[1], where.tx), b = between(c[2], c[3], where.tx);
+  slope[1] = b - a;
+  slope[2] = between(c[1] - c[0], c[3] - c[2], where.ty);
+  if (!Deep) return;
+  const Lanes e = between(c[4], c[5], where.tx), f = between(c[6], c[7], where.tx);
+  slope[0] = between(e, f, where.ty) - between(a, b, where.ty);
+  slope[1] = between(slope[1], f - e, where.tz);
+  slope[2] = between(slope[2], between(c[5] - c[4], c[7] - c[6], where.ty), where.tz);
+}
+
+struct Target {
+  int clamp;
+  float outside;
+  const float* plus;
+  float scale;
+  float* values;
+};
+
+template <int Dim, bool Deep>
+void sample_row(const float* image, const Layout& layout, int channels, const Reading& where, const Target& to, int64_t z,
+                int64_t y) {
+  const Row row(where, z, y);
+  const int64_t nx = where.shape[2], voxels = where.shape[0] * where.shape[1] * nx;
+  for (int64_t x = 0; x < nx; x += kLanes) {
+    Lanes p[3] = {};
+    row.positions<Dim>(x, p);
+    const Place at = place<Deep>(p, layout);
+    const Reader reader(layout, at.offset, row.backwards());
+    for (int c = 0; c < channels; ++c) {
+      reader.prefetch(image + c * layout.size.count());
+      const int64_t into = c * voxels + row.at() + x;
+      Lanes v = value<Deep>(corners<Deep>(image + c * layout.size.count(), layout, reader), at);
+      if (!to.clamp) v = choose(inside<Dim>(p, layout.size), v, all(to.outside));
+      if (to.plus) v += to.scale * load_some(to.plus + into, nx - x);
+      store_some(to.values + into, v, nx - x);
     }
-    force[1][x] += g * dy;
-    force[2][x] += g * dx;
   }
 }
 
-void all_corners(const Block& block, Grid size, int n, Axis axis[3]) {
-  corners(block.p[0], n, size.n[0], size.n[1] * size.n[2], axis[0]);
-  corners(block.p[1], n, size.n[1], size.n[2], axis[1]);
-  corners(block.p[2], n, size.n[2], 1, axis[2]);
+// The force on every position of a row, to the displacement and (sum, moment along x) to `sums`.
+template <int Dim, bool Deep>
+void slope_row(const float* image, const Layout& layout, int channels, const Reading& where, int clamp,
+               const float* gradient, float* to_displacement, double* sums, int64_t z, int64_t y) {
+  const Row row(where, z, y);
+  const int64_t nx = where.shape[2], voxels = where.shape[0] * where.shape[1] * nx;
+  Lanes total[3] = {}, moment[3] = {};
+  for (int64_t x = 0; x < nx; x += kLanes) {
+    Lanes p[3] = {}, force[3] = {};
+    row.positions<Dim>(x, p);
+    const Place at = place<Deep>(p, layout);
+    const Reader reader(layout, at.offset, row.backwards());
+    for (int c = 0; c < channels; ++c) {
+      Lanes slope[3] = {};
+      reader.prefetch(image + c * layout.size.count());
+      slopes<Deep>(corners<Deep>(image + c * layout.size.count(), layout, reader), at, slope);
+      const Lanes g = load_some(gradient + c * voxels + row.at() + x, nx - x);
+      for (int i = Deep ? 0 : 1; i < 3; ++i) force[i] += g * slope[i];
+    }
+    const Whole in = clamp ? all(int32_t{-1}) : inside<Dim>(p, layout.size);
+    for (int i = 3 - Dim; i < 3; ++i) {  // beyond the outermost voxel centres the edge is repeated: no slope there
+      const Whole sloped = in & (p[i] >= 0.0f) & (p[i] < static_cast<float>(layout.size.n[i] - 1));
+      force[i] = choose(sloped, force[i], Lanes{});
+    }
+    if (to_displacement)
+      for (int j = 0; j < Dim; ++j)
+        store_some(to_displacement + j * voxels + row.at() + x, row.on_displacement<Dim>(force, j), nx - x);
+    if (sums)
+      for (int i = 3 - Dim; i < 3; ++i) {  // lanes beyond the row have no gradient, so no force
+        total[i] += force[i];
+        moment[i] += force[i] * (all(static_cast<float>(x)) + ramp());
+      }
+  }
+  if (sums)
+    for (int i = 0; i < Dim; ++i) {
+      sums[2 * i] = sum(total[i + 3 - Dim]);
+      sums[2 * i + 1] = sum(moment[i + 3 - Dim]);
+    }
 }
 
-// body(z, y, x0, n, offset, row) for every block of a share of the rows.
+// body(z, y) for every row of the output.
 template <class Body>
-void each_block(const Reading& where, int64_t first, int64_t last, const Body& body) {
-  const int64_t ny = where.shape[1], nx = where.shape[2];
-  for (int64_t row = first; row < last; ++row)
-    for (int64_t x0 = 0; x0 < nx; x0 += kBlock)
-      body(row / ny, row % ny, x0, static_cast<int>(std::min<int64_t>(kBlock, nx - x0)), row * nx + x0);
+void each_row(const Reading& where, int threads, const Body& body) {
+  const int64_t rows = where.shape[0] * where.shape[1];
+  parallel(rows, useful_threads(rows * where.shape[2], threads), [&](int64_t first, int64_t last, int) {
+    for (int64_t row = first; row < last; ++row) body(row / where.shape[1], row % where.shape[1]);
+  });
 }
 
 }  // namespace
 
 void sample(const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,
             const float* plus, float scale, float* values, int threads) {
-  const int64_t rows = where.shape[0] * where.shape[1], voxels = rows * where.shape[2];
-  const bool deep = size.n[0] > 1;
-  parallel(rows, useful_threads(voxels, threads), [&](int64_t first, int64_t last, int) {
-    Block block;
-    Axis axis[3];
-    alignas(64) float mask[kBlock];
-    each_block(where, first, last, [&](int64_t z, int64_t y, int64_t x0, int n, int64_t at) {
-      positions(where, z, y, x0, n, block);
-      all_corners(block, size, n, axis);
-      if (!clamp) mask_block(block, size, n, mask);
-      for (int c = 0; c < channels; ++c) {
-        float* out = values + c * voxels + at;
-        const float* from = image + c * size.count();
-        deep ? values_block<true>(from, axis, n, out) : values_block<false>(from, axis, n, out);
-        if (!clamp)
-          for (int x = 0; x < n; ++x) out[x] = mask[x] > 0 ? out[x] : outside;
-        if (plus)
-          for (int x = 0; x < n; ++x) out[x] += scale * plus[c * voxels + at + x];
-      }
-    });
-  });
+  const Layout layout(size);
+  const Target to{clamp, outside, plus, scale, values};
+  const auto rows = where.dim == 2 ? sample_row<2, false> : layout.deep() ? sample_row<3, true> : sample_row<3, false>;
+  each_row(where, threads, [&](int64_t z, int64_t y) { rows(image, layout, channels, where, to, z, y); });
 }
 
-// Sums over rows are kept per row and added in order, so that the number of threads does not change a bit.
+// Sums are kept per row and added in order, so that the number of threads does not change a bit.
 void sample_backward(const float* image, Grid size, int channels, const Reading& where, int clamp, const float* gradient,
                      float* to_displacement, double* to_matrix, int threads) {
-  const int dim = where.dim, skip = 3 - dim;
-  const int64_t rows = where.shape[0] * where.shape[1], voxels = rows * where.shape[2];
-  const bool deep = size.n[0] > 1;
+  const Layout layout(size);
+  const int dim = where.dim;
+  const int64_t ny = where.shape[1], rows = where.shape[0] * ny;
   std::vector<double> sums(to_matrix ? rows * dim * 2 : 0);  // of each row: force, and force times x
-  parallel(rows, useful_threads(voxels, threads), [&](int64_t first, int64_t last, int) {
-    Block block;
-    Axis axis[3];
-    alignas(64) float mask[kBlock], masked[kBlock], force[3][kBlock];
-    each_block(where, first, last, [&](int64_t z, int64_t y, int64_t x0, int n, int64_t at) {
-      positions(where, z, y, x0, n, block);
-      all_corners(block, size, n, axis);
-      for (int i = 0; i < 3; ++i) std::fill(force[i], force[i] + n, 0.0f);
-      if (!clamp) mask_block(block, size, n, mask);
-      for (int c = 0; c < channels; ++c) {
-        const float* g = gradient + c * voxels + at;
-        if (!clamp) {
-          for (int x = 0; x < n; ++x) masked[x] = g[x] * mask[x];
-          g = masked;
-        }
-        const float* from = image + c * size.count();
-        deep ? slopes_block<true>(from, axis, g, n, force) : slopes_block<false>(from, axis, g, n, force);
-      }
-      for (int i = 0; i < dim; ++i) {  // beyond the outermost voxel centres the edge is repeated: no slope there
-        const float last_centre = static_cast<float>(size.n[i + skip] - 1);
-        const float* p = block.p[i + skip];
-        float* f = force[i + skip];
-        for (int x = 0; x < n; ++x) f[x] = (p[x] >= 0.0f) & (p[x] <= last_centre) ? f[x] : 0.0f;
-      }
-      if (to_displacement)
-        for (int j = 0; j < dim; ++j) {
-          float* out = to_displacement + j * voxels + at;
-          const float a = static_cast<float>(where.mix[j]), b = static_cast<float>(where.mix[dim + j]);
-          const float c = dim == 3 ? static_cast<float>(where.mix[2 * dim + j]) : 0.0f;
-          const float *f0 = force[skip], *f1 = force[skip + 1], *f2 = force[2];
-          if (dim == 3)
-            for (int x = 0; x < n; ++x) out[x] = a * f0[x] + b * f1[x] + c * f2[x];
-          else
-            for (int x = 0; x < n; ++x) out[x] = a * f0[x] + b * f1[x];
-        }
-      if (to_matrix)
-        for (int i = 0; i < dim; ++i) {
-          double sum = 0, moment = 0;
-          for (int x = 0; x < n; ++x) {
-            sum += force[i + skip][x];
-            moment += static_cast<double>(force[i + skip][x]) * static_cast<double>(x0 + x);
-          }
-          double* into = sums.data() + ((z * where.shape[1] + y) * dim + i) * 2;
-          into[0] += sum;
-          into[1] += moment;
-        }
-    });
+  const auto slope = dim == 2 ? slope_row<2, false> : layout.deep() ? slope_row<3, true> : slope_row<3, false>;
+  each_row(where, threads, [&](int64_t z, int64_t y) {
+    double* into = to_matrix ? sums.data() + (z * ny + y) * dim * 2 : nullptr;
+    slope(image, layout, channels, where, clamp, gradient, to_displacement, into, z, y);
   });
   if (!to_matrix) return;
   std::fill(to_matrix, to_matrix + dim * (dim + 1), 0.0);
   for (int64_t row = 0; row < rows; ++row)
     for (int i = 0; i < dim; ++i) {
-      const double sum = sums[(row * dim + i) * 2], moment = sums[(row * dim + i) * 2 + 1];
+      const double force = sums[(row * dim + i) * 2], moment = sums[(row * dim + i) * 2 + 1];
       double* into = to_matrix + i * (dim + 1);
-      if (dim == 3) into[0] += sum * static_cast<double>(row / where.shape[1]);
-      into[dim - 2] += sum * static_cast<double>(row % where.shape[1]);
+      if (dim == 3) into[0] += force * static_cast<double>(row / ny);
+      into[dim - 2] += force * static_cast<double>(row % ny);
       into[dim - 1] += moment;
-      into[dim] += sum;
+      into[dim] += force;
     }
 }
 
 void inside(Grid size, const Reading& where, float* mask, int threads) {
-  const int64_t rows = where.shape[0] * where.shape[1];
-  parallel(rows, useful_threads(rows * where.shape[2], threads), [&](int64_t first, int64_t last, int) {
-    Block block;
-    each_block(where, first, last, [&](int64_t z, int64_t y, int64_t x0, int n, int64_t at) {
-      positions(where, z, y, x0, n, block);
-      mask_block(block, size, n, mask + at);
-    });
+  const int64_t nx = where.shape[2];
+  each_row(where, threads, [&](int64_t z, int64_t y) {
+    const Row row(where, z, y);
+    for (int64_t x = 0; x < nx; x += kLanes) {
+      Lanes p[3] = {};
+      where.dim == 2 ? row.positions<2>(x, p) : row.positions<3>(x, p);
+      const Whole in = where.dim == 2 ? inside<2>(p, size) : inside<3>(p, size);
+      store_some(mask + row.at() + x, choose(in, all(1.0f), Lanes{}), nx - x);
+    }
   });
 }
 
@@ -245,20 +245,20 @@ float largest(const float* field, int components, int64_t count, int threads) {
   threads = useful_threads(count, threads);
   std::vector<float> parts(threads, 0.0f);
   parallel(count, threads, [&](int64_t first, int64_t last, int share) {
-    float most = 0.0f;
-    for (int64_t v0 = first; v0 < last; v0 += kBlock) {
-      const int n = static_cast<int>(std::min<int64_t>(kBlock, last - v0));
-      alignas(64) float squares[kBlock];
-      for (int v = 0; v < n; ++v) squares[v] = field[v0 + v] * field[v0 + v];
-      for (int c = 1; c < components; ++c) {
-        const float* from = field + c * count + v0;
-        for (int v = 0; v < n; ++v) squares[v] += from[v] * from[v];
+    Lanes most = {};
+    for (int64_t v = first; v < last; v += kLanes) {
+      Lanes square = {};
+      for (int c = 0; c < components; ++c) {
+        const Lanes u = load_some(field + c * count + v, last - v);
+        square += u * u;
       }
-      for (int v = 0; v < n; ++v) most = squares[v] <= most ? most : squares[v];
+      most = choose(square <= most, most, square);
     }
-    parts[share] = most;
+    for (int k = 0; k < kLanes; ++k) parts[share] = most[k] <= parts[share] ? parts[share] : most[k];
   });
-  return std::sqrt(*std::max_element(parts.begin(), parts.end()));
+  float most = 0.0f;
+  for (float part : parts) most = part <= most ? most : part;
+  return std::sqrt(most);
 }
 
 }  // namespace PB_ISA

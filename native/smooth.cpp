@@ -1,111 +1,104 @@
-// Separable Gaussian (any symmetric odd kernel), the edge repeated. Two sweeps over memory: slice by slice along y and
-// x, then row by row along z; each works in buffers that stay in the cache.
+// Separable Gaussian (any symmetric odd kernel), the edge repeated: one sweep over memory. Within a band of rows, each
+// slice is smoothed along y and x into a ring of slices, from which the sum along z is written; the ring stays in the
+// cache.
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "parallel.h"
 #include "pullback.h"
+#include "simd.h"
 
 namespace pb {
 namespace PB_ISA {
 namespace {
 
-// out[x] = sum_k taps[|k|] rows[k][x], with rows from `radius` before to `radius` after.
-void weigh_rows(const float* const* rows, const float* taps, int radius, int64_t n, float* out) {
-  const float* middle = rows[radius];
-  const float t0 = taps[0];
-  for (int64_t x = 0; x < n; ++x) out[x] = t0 * middle[x];
-  int k = 1;
-  for (; k + 1 <= radius; k += 2) {  // two pairs of rows at a time: fewer passes over `out`
-    const float *a = rows[radius - k], *b = rows[radius + k], *c = rows[radius - k - 1], *d = rows[radius + k + 1];
-    const float ta = taps[k], tc = taps[k + 1];
-    for (int64_t x = 0; x < n; ++x) out[x] += ta * (a[x] + b[x]) + tc * (c[x] + d[x]);
-  }
-  if (k <= radius) {
-    const float *a = rows[radius - k], *b = rows[radius + k];
-    const float t = taps[k];
-    for (int64_t x = 0; x < n; ++x) out[x] += t * (a[x] + b[x]);
-  }
-}
-
-// A row with its ends repeated `radius` times on both sides.
-void pad_row(const float* row, int64_t n, int radius, float* padded) {
-  std::fill(padded, padded + radius, row[0]);
-  std::memcpy(padded + radius, row, n * sizeof(float));
-  std::fill(padded + radius + n, padded + 2 * radius + n, row[n - 1]);
-}
+constexpr int64_t kRingFloats = 96 * 1024;  // what a ring may hold: it shares the second-level cache with the image
 
 int64_t clamped(int64_t i, int64_t n) { return std::min(std::max<int64_t>(i, 0), n - 1); }
 
-void along_y_and_x(const float* slice, Grid size, const float* const taps[3], const int radius[3], float* out,
-                   std::vector<float>& buffer) {
-  const int64_t ny = size.n[1], nx = size.n[2];
-  const int ry = radius[1], rx = radius[2];
-  buffer.resize(nx + nx + 2 * rx);
-  float *row = buffer.data(), *padded = row + nx;
-  std::vector<const float*> rows(2 * std::max(ry, rx) + 1);
-  for (int64_t y = 0; y < ny; ++y) {
-    const float* from = slice + y * nx;
-    if (ry > 0) {
-      for (int k = -ry; k <= ry; ++k) rows[k + ry] = slice + clamped(y + k, ny) * nx;
-      weigh_rows(rows.data(), taps[1], ry, nx, row);
-      from = row;
-    }
-    if (rx > 0) {
-      pad_row(from, nx, rx, padded);
-      for (int k = 0; k <= 2 * rx; ++k) rows[k] = padded + k;
-      weigh_rows(rows.data(), taps[2], rx, nx, out + y * nx);
-    } else {
-      std::memcpy(out + y * nx, from, nx * sizeof(float));
-    }
+template <int Vectors>
+inline void weigh_block(const float* const* rows, const float* taps, int radius, int64_t x, float* out) {
+  Lanes sum[Vectors];
+  for (int v = 0; v < Vectors; ++v) sum[v] = taps[0] * load(rows[radius] + x + v * kLanes);
+  for (int k = 1; k <= radius; ++k) {
+    const float *a = rows[radius - k] + x, *b = rows[radius + k] + x;
+    for (int v = 0; v < Vectors; ++v) sum[v] += taps[k] * (load(a + v * kLanes) + load(b + v * kLanes));
+  }
+  for (int v = 0; v < Vectors; ++v) store(out + x + v * kLanes, sum[v]);
+}
+
+// out[x] = sum_k taps[|k|] rows[k][x], with rows from `radius` before to `radius` after.
+void weigh(const float* const* rows, const float* taps, int radius, int64_t n, float* out) {
+  int64_t x = 0;
+  for (; x + 4 * kLanes <= n; x += 4 * kLanes) weigh_block<4>(rows, taps, radius, x, out);
+  for (; x + kLanes <= n; x += kLanes) weigh_block<1>(rows, taps, radius, x, out);
+  for (; x < n; ++x) {
+    float sum = taps[0] * rows[radius][x];
+    for (int k = 1; k <= radius; ++k) sum += taps[k] * (rows[radius - k][x] + rows[radius + k][x]);
+    out[x] = sum;
   }
 }
 
-// In place along z, for one y: the rows of all slices are copied together first.
-void along_z(float* image, Grid size, int64_t y, const float* taps, int radius, std::vector<float>& buffer) {
-  const int64_t nz = size.n[0], nx = size.n[2], plane = size.n[1] * nx;
-  const int64_t pitch = nx + 16;  // never a multiple of 4096 bytes: rows must not fight for one cache set
-  buffer.resize(nz * pitch);
-  for (int64_t z = 0; z < nz; ++z) std::memcpy(buffer.data() + z * pitch, image + z * plane + y * nx, nx * sizeof(float));
-  std::vector<const float*> rows(2 * radius + 1);
-  for (int64_t z = 0; z < nz; ++z) {
-    for (int k = -radius; k <= radius; ++k) rows[k + radius] = buffer.data() + clamped(z + k, nz) * pitch;
-    weigh_rows(rows.data(), taps, radius, nx, image + z * plane + y * nx);
+struct Kernel {
+  const float* taps[3];
+  int radius[3];
+};
+
+class Band {
+ public:
+  Band(const float* image, Grid size, const Kernel& kernel, int64_t y0, int64_t y1)
+      : image_(image), size_(size), kernel_(kernel), y0_(y0), y1_(y1), nx_(size.n[2]), slots_(2 * kernel.radius[0] + 1),
+        ring_(slots_ * (y1 - y0) * nx_), padded_(nx_ + 2 * kernel.radius[2]),
+        rows_(2 * *std::max_element(kernel.radius, kernel.radius + 3) + 1) {}
+
+  void run(float* result) {
+    const int64_t nz = size_.n[0], plane = size_.n[1] * nx_;
+    const int rz = kernel_.radius[0];
+    for (int64_t next = 0, z = 0; z < nz; ++z) {
+      for (; next <= std::min(z + rz, nz - 1); ++next) slice(next);
+      for (int k = -rz; k <= rz; ++k) rows_[k + rz] = slot(clamped(z + k, nz));
+      weigh(rows_.data(), kernel_.taps[0], rz, (y1_ - y0_) * nx_, result + z * plane + y0_ * nx_);
+    }
   }
-}
+
+ private:
+  float* slot(int64_t z) { return ring_.data() + (z % slots_) * (y1_ - y0_) * nx_; }
+
+  // The band's rows of one slice, smoothed along y and x.
+  void slice(int64_t z) {
+    const float* from = image_ + z * size_.n[1] * nx_;
+    const int ry = kernel_.radius[1], rx = kernel_.radius[2];
+    for (int64_t y = y0_; y < y1_; ++y) {
+      float *out = slot(z) + (y - y0_) * nx_, *row = padded_.data() + rx;
+      for (int k = -ry; k <= ry; ++k) rows_[k + ry] = from + clamped(y + k, size_.n[1]) * nx_;
+      weigh(rows_.data(), kernel_.taps[1], ry, nx_, rx > 0 ? row : out);
+      if (rx == 0) continue;
+      std::fill(padded_.data(), row, row[0]);
+      std::fill(row + nx_, row + nx_ + rx, row[nx_ - 1]);
+      for (int k = 0; k <= 2 * rx; ++k) rows_[k] = padded_.data() + k;
+      weigh(rows_.data(), kernel_.taps[2], rx, nx_, out);
+    }
+  }
+
+  const float* image_;
+  Grid size_;
+  const Kernel& kernel_;
+  int64_t y0_, y1_, nx_, slots_;
+  std::vector<float> ring_, padded_;
+  std::vector<const float*> rows_;
+};
 
 }  // namespace
 
 void smooth(const float* image, Grid size, const float* const taps[3], const int radius[3], float* result, int threads) {
-  const int64_t plane = size.n[1] * size.n[2];
+  const Kernel kernel{{taps[0], taps[1], taps[2]}, {radius[0], radius[1], radius[2]}};
+  const int64_t ny = size.n[1], row = (2 * radius[0] + 1) * size.n[2];
   threads = useful_threads(size.count(), threads);
-  if (size.n[0] == 1) {  // one slice: share its rows out, each with the rows around it
-    parallel(size.n[1], threads, [&](int64_t first, int64_t last, int) {
-      const int64_t nx = size.n[2];
-      std::vector<float> buffer(nx + nx + 2 * radius[2]);
-      float *row = buffer.data(), *padded = row + nx;
-      std::vector<const float*> rows(2 * std::max(radius[1], radius[2]) + 1);
-      for (int64_t y = first; y < last; ++y) {
-        for (int k = -radius[1]; k <= radius[1]; ++k) rows[k + radius[1]] = image + clamped(y + k, size.n[1]) * nx;
-        weigh_rows(rows.data(), taps[1], radius[1], nx, row);
-        pad_row(row, nx, radius[2], padded);
-        for (int k = 0; k <= 2 * radius[2]; ++k) rows[k] = padded + k;
-        weigh_rows(rows.data(), taps[2], radius[2], nx, result + y * nx);
-      }
-    });
-    return;
-  }
-  parallel(size.n[0], threads, [&](int64_t first, int64_t last, int) {
-    std::vector<float> buffer;
-    for (int64_t z = first; z < last; ++z)
-      along_y_and_x(image + z * plane, size, taps, radius, result + z * plane, buffer);
+  const int64_t height = std::min(std::max<int64_t>(kRingFloats / row, 8), std::max<int64_t>(ny / threads, 1));
+  const int64_t bands = (ny + height - 1) / height;
+  parallel(bands, threads, [&](int64_t first, int64_t last, int) {
+    for (int64_t k = first; k < last; ++k) Band(image, size, kernel, ny * k / bands, ny * (k + 1) / bands).run(result);
   });
-  if (radius[0] > 0)
-    parallel(size.n[1], threads, [&](int64_t first, int64_t last, int) {
-      std::vector<float> buffer;
-      for (int64_t y = first; y < last; ++y) along_z(result, size, y, taps[0], radius[0], buffer);
-    });
 }
 
 }  // namespace PB_ISA

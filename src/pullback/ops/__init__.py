@@ -6,6 +6,7 @@ the caller. Ops know voxels only: no images, no files, no millimetres, no config
 """
 
 from pullback.ops._dispatch import Row, explain, recorded, use_kernels
+from pullback.ops._memory import reused
 from pullback.ops.compose import compose
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
@@ -27,6 +28,7 @@ __all__ = [
     "lncc",
     "recorded",
     "resize",
+    "reused",
     "sample",
     "sample_points",
     "smooth",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
+from pullback import ops
 from pullback.energy import Energy, Pair
 from pullback.energy.energy import overlap, shared
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
@@ -92,7 +93,8 @@ class Optimise(Stage):
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
             pair = replace(pair, covered=self.model.local and overlap(pair, transform) > COVERED)
             told = _Teller(self, number, level, done, watch)
-            solution = self._level(pair, params, level, told)
+            with ops.reused():
+                solution = self._level(pair, params, level, told)
             params, status = solution.params, solution.status
             history.append(LevelHistory(space.spacing, solution.history))
             done += _cost(level)

@@ -3,6 +3,7 @@
 import torch
 
 from pullback.ops import _native
+from pullback.ops._memory import empty
 from pullback.ops.sample.cpu import read
 from pullback.typing import Float, Tensor
 
@@ -21,7 +22,7 @@ def compose(
     """See `pullback.ops.compose`."""
     outer, inner = outer.contiguous(), inner.contiguous()
     identity = torch.eye(outer.shape[1], outer.shape[1] + 1, dtype=torch.float64)
-    result = torch.empty_like(inner)
+    result = empty(*inner.shape)
     for k in range(len(inner)):
         read(outer[k], identity, inner[k], _native.double(mix) * scale, None, result[k], inner[k], scale)
     return result

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from pullback.ops import _native
+from pullback.ops._memory import empty
 from pullback.typing import Batch, Float, Tensor
 
 available = _native.missing
@@ -45,7 +46,7 @@ class _Histogram(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> Any:
         fixed, warped, weight = ctx.saved_tensors
         upstream = upstream.contiguous()
-        gradient = warped.new_empty(len(upstream), *warped.shape[1:])
+        gradient = empty(len(upstream), *warped.shape[1:])
         for k, total in enumerate(ctx.totals):
             f, m, w = _of(fixed, k), _of(warped, k), _of(weight, k)
             _native.loaded().pb_histogram_backward(

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from pullback.ops import _native
+from pullback.ops._memory import empty
 from pullback.typing import Batch, Float, Shape, Tensor
 
 available = _native.missing
@@ -34,7 +35,7 @@ class _LNCC(torch.autograd.Function):
         fixed, warped = fixed.contiguous(), warped.contiguous()
         weight = None if weight is None else weight.contiguous()
         wanted = ctx.needs_input_grad[1]
-        gradient = warped.new_empty(batch, *warped.shape[1:]) if wanted else None
+        gradient = empty(batch, *warped.shape[1:]) if wanted else None
         loss = torch.empty(batch, dtype=torch.float64)
         for k in range(batch):
             w = None if weight is None else weight[k % len(weight), 0]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from pullback.ops import _native
+from pullback.ops._memory import empty
 from pullback.ops.sample import reference
 from pullback.typing import Batch, Interpolation, Matrix, Shape, Tensor
 
@@ -57,7 +58,7 @@ class _Sample(torch.autograd.Function):
         ctx.matrices, ctx.mix, ctx.shape, ctx.outside = matrices, _native.double(mix), shape, outside
         ctx.matrix_like = matrix.new_empty(()), matrix.shape
         batch = max(len(image), len(matrices), 1 if displacement is None else len(displacement))
-        values = image.new_empty(batch, image.shape[1], *shape)
+        values = empty(batch, image.shape[1], *shape)
         for k in range(batch):
             one = matrices[k % len(matrices)]
             read(_of(image, k), one, _of(displacement, k), ctx.mix, outside, values[k])
@@ -70,16 +71,17 @@ class _Sample(torch.autograd.Function):
         matrices = ctx.matrices
         wants_matrix, wants_displacement = ctx.needs_input_grad[1], ctx.needs_input_grad[2]
         to_matrix = torch.zeros_like(matrices) if wants_matrix else None
-        to_displacement = torch.zeros_like(displacement) if wants_displacement else None
+        parts: list[Tensor] = []
         for k in range(len(gradient)):
             m = torch.empty_like(matrices[0]) if wants_matrix else None
-            u = image.new_empty(len(ctx.shape), *ctx.shape) if wants_displacement else None
+            u = empty(len(ctx.shape), *ctx.shape) if wants_displacement else None
             one = matrices[k % len(matrices)]
             _read_backward(_of(image, k), one, _of(displacement, k), ctx.mix, ctx.outside, gradient[k], (u, m))
             if to_matrix is not None and m is not None:
                 to_matrix[k % len(to_matrix)] += m
-            if to_displacement is not None and u is not None:
-                to_displacement = u[None] if len(to_displacement) == len(gradient) == 1 else _put(to_displacement, k, u)
+            if u is not None:
+                parts.append(u)
+        to_displacement = _gathered(parts, len(displacement)) if wants_displacement else None
         if to_matrix is not None:
             like, shape = ctx.matrix_like
             to_matrix = to_matrix.view(shape).to(like)
@@ -90,9 +92,11 @@ def _of(batch: Tensor | None, k: int) -> Tensor | None:
     return None if batch is None else batch[k % len(batch)]
 
 
-def _put(into: Tensor, k: int, part: Tensor) -> Tensor:
-    into[k % len(into)] += part
-    return into
+def _gathered(parts: list[Tensor], batch: int) -> Tensor:
+    """The gradient of a batch from its parts; one displacement that was used for many images gets their sum."""
+    if len(parts) == 1:
+        return parts[0][None]
+    return torch.stack(parts) if batch > 1 else torch.stack(parts).sum(dim=0, keepdim=True)
 
 
 def read(

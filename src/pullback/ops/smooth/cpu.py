@@ -3,6 +3,7 @@
 import torch
 
 from pullback.ops import _native
+from pullback.ops._memory import empty
 from pullback.ops.smooth.reference import gaussian
 from pullback.typing import Batch, Tensor
 
@@ -17,7 +18,7 @@ def supports(image: Tensor) -> bool:
 def smooth(image: Batch, sigmas: tuple[float, ...]) -> Batch:
     """See `pullback.ops.smooth`."""
     image = image.contiguous()
-    size, result = image.shape[2:], torch.empty_like(image)
+    size, result = image.shape[2:], empty(*image.shape)
     half = [_half(s) if s > 0 and n > 1 else torch.ones(1) for s, n in zip(sigmas, size, strict=True)]
     taps = [torch.ones(1)] * (3 - len(half)) + half
     kernels = [argument for t in taps for argument in (_native.pointer(t), len(t) - 1)]
