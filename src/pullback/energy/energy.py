@@ -105,6 +105,6 @@ def _weight(pair: Pair, where: Reading) -> Batch | None:
         weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)
         if pair.moving_weight is not None:
             weight = weight * ops.sample(pair.moving_weight, *where, shape=shape)
-        elif pair.fixed_weight is None and bool((weight == 1).all()):
+        elif pair.fixed_weight is None and float(weight.min()) == 1:
             return None
         return weight if pair.fixed_weight is None else weight * pair.fixed_weight

@@ -11,7 +11,7 @@ import torch
 from pullback import ops
 from pullback.energy import NCC, Energy, Pair, Similarity
 from pullback.energy.energy import overlap, shared
-from pullback.evaluate import deformation
+from pullback.evaluate.deformation import jacobian_map
 from pullback.image import Image
 from pullback.optimise import Level, Status
 from pullback.registration.check import check
@@ -106,15 +106,16 @@ def _quality(pair: Pair, path: tuple[Transform, ...], similarity: Similarity, sp
     fine = space if space.count <= MANY_VOXELS else pair.fixed_space
     with torch.no_grad():
         before, after = (float(energy.loss(pair, t)) for t in (_first_meeting(pair, path), transform))
-        summary = deformation(transform, fine)
+        displacement = transform.displace(fine).to(torch.float32)
+        volume = jacobian_map(displacement, fine)
     return Quality(
         loss_before=before,
         loss_after=after,
         overlap=overlap(pair, transform),
-        jacobian_min=summary.jacobian_min,
-        jacobian_max=summary.jacobian_max,
-        fold_percent=summary.fold_percent,
-        displacement_mm=summary.largest_mm,
+        jacobian_min=float(volume.min()),
+        jacobian_max=float(volume.max()),
+        fold_percent=100 * float((volume <= 0).to(torch.float32).mean()),
+        displacement_mm=ops.largest(displacement),
     )
 
 

@@ -37,7 +37,7 @@ class _Histogram(torch.autograd.Function):
             _native.loaded().pb_histogram(
                 *(_native.pointer(t) for t in (f, m, w)), *_sizes(m, bins), _native.pointer(joint[k]), _native.threads()
             )
-            totals.append(max(float(m.numel() if w is None else w.sum(dtype=torch.float64)), 1e-6))
+            totals.append(max(float(joint[k].sum()), 1e-6))  # what every voxel counts is spread, none of it lost
         ctx.save_for_backward(fixed, warped, weight)
         ctx.totals, ctx.bins = totals, bins
         return (joint / torch.tensor(totals, dtype=torch.float64).view(-1, 1, 1)).to(warped.dtype)
