@@ -52,7 +52,7 @@ def sample(
     if interpolation not in INTERPOLATIONS:
         raise InputError(f"there is no interpolation {interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}")
     shape = _checked_shape(image, matrix, displacement, mix, shape)
-    row = _dispatch.choose("sample", image, displacement)
+    row = _dispatch.choose("sample", image, displacement, mix=mix, interpolation=interpolation)
     mix = _mix(mix, matrix)
     result: Tensor = row(image, matrix, displacement, mix, shape=shape, interpolation=interpolation, outside=outside)
     return result

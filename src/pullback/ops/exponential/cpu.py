@@ -1,0 +1,56 @@
+"""`exponential` by the compiled kernels: two fields in turn, or, where a gradient is wanted, every one of them kept."""
+
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from pullback.ops import _native
+from pullback.ops._reading import Reading, read
+from pullback.ops.compose.cpu import compose_backward
+from pullback.typing import Float, Tensor
+
+available = _native.missing
+
+
+def supports(velocity: Tensor) -> bool:
+    """See `pullback.ops._dispatch`."""
+    return _native.suits(velocity)
+
+
+def exponential(
+    velocity: Float[Tensor, "b d *shape"], mix: Float[Tensor, "d d"], steps: int
+) -> Float[Tensor, "b d *shape"]:
+    """See `pullback.ops.exponential`."""
+    velocity = velocity if torch.is_grad_enabled() else velocity.detach()  # then nothing is kept
+    result: Tensor = _Exponential.apply(velocity, mix, steps)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Exponential(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, velocity: Tensor, mix: Tensor, steps: int) -> Tensor:
+        ctx.mix = _native.double(mix)
+        flow = (velocity.detach() / 2**steps).contiguous()
+        kept: list[Tensor] = []
+        spare = None
+        for _ in range(steps):
+            squared = read(flow, Reading.through(flow, ctx.mix), plus=(flow, 1.0), into=spare)
+            if ctx.needs_input_grad[0]:
+                kept.append(flow)
+            else:
+                spare = flow
+            flow = squared
+        ctx.save_for_backward(*kept)
+        return flow
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        kept = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        for flow in reversed(kept):
+            to_outer, to_inner = compose_backward(flow, Reading.through(flow, ctx.mix), 1.0, gradient, (True, True))
+            assert to_outer is not None and to_inner is not None
+            gradient = to_outer.add_(to_inner)
+        return gradient / 2 ** len(kept), None, None
