@@ -1,8 +1,8 @@
 """The table of kernels: for each op its rows, fastest first. The last row is always the torch reference.
 
 A row is the name of a module beside the op, loaded by name on first use: it holds a function named after the op, and,
-unless it is the reference, `supports(*tensors, **options)` and `available()` (None, or the reason why not). The rows that
-ran are recorded, so that a result can say what made it.
+unless it is the reference, `supports(*tensors, **options)` and `available()` (None, or the reason why not). The rows
+that ran are recorded, so that a result can say what made it.
 """
 
 import importlib

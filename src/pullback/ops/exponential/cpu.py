@@ -31,7 +31,7 @@ class _Exponential(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, velocity: Tensor, mix: Tensor, steps: int) -> Tensor:
         ctx.mix = _native.double(mix)
-        flow = (velocity.detach() / 2**steps).contiguous()
+        flow = (velocity.detach() * 0.5**steps).contiguous()
         kept: list[Tensor] = []
         spare = None
         for _ in range(steps):
@@ -51,6 +51,7 @@ class _Exponential(torch.autograd.Function):
         gradient = gradient.contiguous()
         for flow in reversed(kept):
             to_outer, to_inner = compose_backward(flow, Reading.through(flow, ctx.mix), 1.0, gradient, (True, True))
-            assert to_outer is not None and to_inner is not None
+            assert to_outer is not None
+            assert to_inner is not None
             gradient = to_outer.add_(to_inner)
-        return gradient / 2 ** len(kept), None, None
+        return gradient * 0.5 ** len(kept), None, None

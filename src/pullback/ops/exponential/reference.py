@@ -8,7 +8,7 @@ def exponential(
     velocity: Float[Tensor, "b d *shape"], mix: Float[Tensor, "d d"], steps: int
 ) -> Float[Tensor, "b d *shape"]:
     """See `pullback.ops.exponential`."""
-    flow = velocity / 2**steps
+    flow = velocity * 0.5**steps
     for _ in range(steps):
         flow = compose(flow, flow, mix)
     return flow
