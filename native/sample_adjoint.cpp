@@ -1,5 +1,5 @@
 // The gradient of linear and nearest reading with respect to the image: every output voxel's gradient is added to the
-// corners it was read from.
+// corners it was read from, to what is there already.
 //
 // Each thread owns a slab of the image and adds to nothing else, so that threads never meet and every voxel receives
 // its shares in the order of the output, whatever the number of threads. Which planes a block of output voxels touches
@@ -21,9 +21,13 @@ struct Axis {
   alignas(64) float t[kReach];
 };
 
-struct Corners {
-  alignas(64) int32_t offset[8][kReach];
-  alignas(64) float weight[8][kReach];
+// The rows of the image that a block was read from, two for each of y and z: where a voxel's two neighbours of the row
+// begin, and what is added to them.
+struct Row {
+  alignas(64) int32_t offset[kReach];
+  alignas(64) float weight[kReach];
+  alignas(64) float low[kReach];
+  alignas(64) float high[kReach];
 };
 
 void split(const float* p, int n, int64_t size, int64_t stride, bool nearest, Axis& axis) {
@@ -34,35 +38,67 @@ void split(const float* p, int n, int64_t size, int64_t stride, bool nearest, Ax
     const int32_t i = static_cast<int32_t>(q);                     // q >= 0: truncation is floor
     axis.index[x] = i;
     axis.step[x] = i < top ? s : 0;
-    axis.t[x] = q - static_cast<float>(i);
+    axis.t[x] = nearest ? 0.0f : q - static_cast<float>(i);
   }
 }
 
-// Corner k's bits are the upper ends along {z, y, x}; of `count` corners, the last ones vary.
-void weigh(const Axis axis[3], Grid size, int n, int count, Corners& corners) {
+// Row k's bits are the upper ends along z and y; of `count` rows (1, 2 or 4), the last axes vary.
+void weigh(const Axis axis[3], Grid size, int n, int count, Row* rows) {
   const int32_t plane = static_cast<int32_t>(size.n[1] * size.n[2]), row = static_cast<int32_t>(size.n[2]);
-  for (int k = 0; k < count; ++k) {
-    const int bz = k >> 2 & 1, by = k >> 1 & 1, bx = k & 1;
+  for (int x = 0; x < n; ++x) {
+    rows[0].offset[x] = axis[0].index[x] * plane + axis[1].index[x] * row + axis[2].index[x];
+    rows[0].weight[x] = 1.0f;
+  }
+  if (count >= 2)
     for (int x = 0; x < n; ++x) {
-      corners.offset[k][x] = axis[0].index[x] * plane + axis[1].index[x] * row + axis[2].index[x] +
-                             (bz ? axis[0].step[x] : 0) + (by ? axis[1].step[x] : 0) + (bx ? axis[2].step[x] : 0);
-      const float wx = bx ? axis[2].t[x] : 1.0f - axis[2].t[x], wy = by ? axis[1].t[x] : 1.0f - axis[1].t[x];
-      const float wz = bz ? axis[0].t[x] : 1.0f - axis[0].t[x];
-      corners.weight[k][x] = count == 1 ? 1.0f : count == 4 ? wy * wx : wz * (wy * wx);
+      rows[1].offset[x] = rows[0].offset[x] + axis[1].step[x];
+      rows[0].weight[x] = 1.0f - axis[1].t[x];
+      rows[1].weight[x] = axis[1].t[x];
+    }
+  for (int k = 0; count == 4 && k < 2; ++k)
+    for (int x = 0; x < n; ++x) {
+      rows[k + 2].offset[x] = rows[k].offset[x] + axis[0].step[x];
+      rows[k + 2].weight[x] = axis[0].t[x] * rows[k].weight[x];
+      rows[k].weight[x] = (1.0f - axis[0].t[x]) * rows[k].weight[x];
+    }
+}
+
+// The products are stored before they are added, so that they are rounded alike on every path.
+void multiply(const float* tx, const float* gradient, int n, int count, Row* rows) {
+  for (int k = 0; k < count; ++k) {
+    Row& row = rows[k];
+    for (int x = 0; x < n; ++x) {
+      const float both = row.weight[x] * gradient[x];
+      row.high[x] = tx[x] * both;
+      row.low[x] = (1.0f - tx[x]) * both;
     }
   }
 }
 
-// The products are stored before they are added, so that they are rounded alike on every path.
-void multiply(const Corners& corners, const float* gradient, int n, int count, float products[8][kReach]) {
-  for (int k = 0; k < count; ++k)
-    for (int x = 0; x < n; ++x) products[k][x] = corners.weight[k][x] * gradient[x];
-}
-
-template <int Count>
-void add(const Corners& corners, const float products[8][kReach], int n, float* image) {
-  for (int x = 0; x < n; ++x)
-    for (int k = 0; k < Count; ++k) image[corners.offset[k][x]] += products[k][x];
+// A voxel's upper neighbour is mostly the lower one of the next: the two are summed first, and memory is met once.
+// `owned(x)` says whether the thread owns the row; what goes to one address is summed alike whoever owns it.
+template <class Owned>
+void add(const Row& row, const int32_t* step, int n, const Owned& owned, float* image) {
+  float* at = nullptr;
+  float sum = 0.0f;
+  for (int x = 0; x < n; ++x) {
+    if (!owned(x)) {  // its address is another one: here too the sum would have ended
+      if (at) *at += sum;
+      at = nullptr;
+      continue;
+    }
+    float* to = image + row.offset[x];
+    if (to == at) {
+      sum += row.low[x];
+    } else {
+      if (at) *at += sum;
+      sum = row.low[x];
+    }
+    *to += sum;
+    at = to + step[x];
+    sum = row.high[x];
+  }
+  if (at) *at += sum;
 }
 
 struct Slab {
@@ -70,28 +106,22 @@ struct Slab {
   int32_t first, last;  // planes owned, the last one not included
 };
 
-void add_owned(const Corners& corners, const float products[8][kReach], const Axis& cut, int n, int count, Slab slab,
-               float* image) {
-  const int bit = 2 - slab.axis;
-  for (int x = 0; x < n; ++x) {
-    const int32_t low = cut.index[x], high = low + (cut.step[x] ? 1 : 0);
-    const bool owned[2] = {low >= slab.first && low < slab.last, high >= slab.first && high < slab.last};
-    for (int k = 0; k < count; ++k)
-      if (owned[k >> bit & 1]) image[corners.offset[k][x]] += products[k][x];
-  }
+void add_owned(const Row& row, const Axis* axis, bool upper, int n, Slab slab, float* image) {
+  const Axis& cut = axis[slab.axis];
+  const auto owned = [&](int x) {
+    const int32_t i = cut.index[x] + (upper && cut.step[x] ? 1 : 0);
+    return i >= slab.first && i < slab.last;
+  };
+  add(row, axis[2].step, n, owned, image);
 }
 
-// The axis along which a row of the output spreads over the smallest part of the image: few rows then touch two slabs.
+// Slices or rows, whichever a row of the output spreads over the smaller part of: few blocks then touch two slabs.
 int axis_to_cut(Grid size, const Reading& where) {
-  const int skip = 3 - where.dim;
-  int best = skip;
-  double least = 1e30;
-  for (int i = 0; i < where.dim; ++i) {
-    const double spread = (std::fabs(where.matrix[i * (where.dim + 1) + where.dim - 1]) * kReach + 8) /
-                          static_cast<double>(size.n[i + skip]);
-    if (spread < least) least = spread, best = i + skip;
-  }
-  return best;
+  if (where.dim == 2) return 1;
+  const auto spread = [&](int i) {
+    return (std::fabs(where.matrix[i * 4 + 2]) * kReach + 8) / static_cast<double>(size.n[i]);
+  };
+  return spread(0) <= spread(1) ? 0 : 1;
 }
 
 struct Range {
@@ -133,11 +163,8 @@ void sample_adjoint(float* image, Grid size, int channels, const Reading& where,
                     const float* gradient, int threads) {
   const int64_t voxels = where.shape[0] * where.shape[1] * where.shape[2];
   const int64_t blocks = where.shape[0] * where.shape[1] * blocks_per_row(where);
-  const int count = nearest ? 1 : size.n[0] > 1 ? 8 : 4, cut = axis_to_cut(size, where);
+  const int count = nearest ? 1 : size.n[0] > 1 ? 4 : 2, cut = axis_to_cut(size, where);
   threads = static_cast<int>(std::min<int64_t>(useful_threads(voxels, threads), size.n[cut]));
-  parallel(channels * size.count(), threads, [&](int64_t first, int64_t last, int) {
-    std::fill(image + first, image + last, 0.0f);
-  });
   if (voxels == 0) return;
   std::vector<Range> reach(blocks, {0, static_cast<int32_t>(size.n[cut] - 1)});
   if (threads > 1) touched(size, where, nearest, cut, threads, reach);
@@ -146,8 +173,8 @@ void sample_adjoint(float* image, Grid size, int channels, const Reading& where,
     const Slab slab = {cut, edges[share], edges[share + 1]};
     Places at;
     Axis axis[3];
-    Corners corners;
-    alignas(64) float mask[kReach], masked[kReach], products[8][kReach];
+    Row rows[4];
+    alignas(64) float mask[kReach], masked[kReach];
     for (int64_t k = 0; k < blocks; ++k) {
       if (reach[k].high < slab.first || reach[k].low >= slab.last) continue;
       const bool whole = reach[k].low >= slab.first && reach[k].high < slab.last;
@@ -155,7 +182,7 @@ void sample_adjoint(float* image, Grid size, int channels, const Reading& where,
         places(where, z, y, x0, n, at);
         for (int i = 0; i < 3; ++i)
           split(at.p[i], n, size.n[i], i == 0 ? size.n[1] * size.n[2] : i == 1 ? size.n[2] : 1, nearest, axis[i]);
-        weigh(axis, size, n, count, corners);
+        weigh(axis, size, n, count, rows);
         if (!clamp) mark_inside(at, size, n, mask);
         for (int c = 0; c < channels; ++c) {
           const float* g = gradient + c * voxels + begin;
@@ -164,11 +191,11 @@ void sample_adjoint(float* image, Grid size, int channels, const Reading& where,
             g = masked;
           }
           float* into = image + c * size.count();
-          multiply(corners, g, n, count, products);
-          if (!whole) add_owned(corners, products, axis[cut], n, count, slab, into);
-          else if (count == 8) add<8>(corners, products, n, into);
-          else if (count == 4) add<4>(corners, products, n, into);
-          else add<1>(corners, products, n, into);
+          multiply(axis[2].t, g, n, count, rows);
+          for (int r = 0; r < count; ++r) {
+            if (whole) add(rows[r], axis[2].step, n, [](int) { return true; }, into);
+            else add_owned(rows[r], axis, cut == 0 ? r >= 2 : r & 1, n, slab, into);
+          }
         }
       });
     }

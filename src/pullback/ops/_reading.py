@@ -79,46 +79,61 @@ def read(
     return values
 
 
-def slopes(
-    image: Batch, at: Reading, gradient: Batch, wanted: tuple[bool, bool], interpolation: Interpolation = "linear"
-) -> tuple[Batch | None, Tensor | None]:
-    """The gradient with respect to the displacement and to the matrices, those that are wanted."""
-    to_displacement = torch.zeros_like(at.displacement) if wanted[0] and at.displacement is not None else None
-    to_matrices = torch.zeros_like(at.matrices) if wanted[1] else None
+def to_displacement(
+    image: Batch,
+    at: Reading,
+    gradient: Batch,
+    into: Batch | None = None,
+    interpolation: Interpolation = "linear",
+) -> Batch:
+    """The gradient with respect to the displacement."""
+    assert at.displacement is not None
+    if len(at.displacement) == len(gradient):
+        result = torch.empty_like(at.displacement) if into is None else into
+        for k in range(len(gradient)):
+            _slopes(image, at, gradient, interpolation, k, (result[k], None))
+        return result
+    result, part = torch.zeros_like(at.displacement), torch.empty_like(at.displacement[0])
+    for k in range(len(gradient)):
+        _slopes(image, at, gradient, interpolation, k, (part, None))
+        result[0] += part
+    return result
+
+
+def to_matrices(image: Batch, at: Reading, gradient: Batch, interpolation: Interpolation = "linear") -> Tensor:
+    """The gradient with respect to the matrices."""
+    result, part = torch.zeros_like(at.matrices), torch.empty_like(at.matrices[0])
+    for k in range(len(gradient)):
+        _slopes(image, at, gradient, interpolation, k, (None, part))
+        result[k % len(result)] += part
+    return result
+
+
+def _slopes(
+    image: Batch,
+    at: Reading,
+    gradient: Batch,
+    interpolation: Interpolation,
+    k: int,
+    into: tuple[Tensor | None, Tensor | None],
+) -> None:
     function, clamp = getattr(_native.loaded(), _SLOPES[interpolation]), int(at.outside is None)
-    for k in range(len(gradient)):
-        alone = to_displacement is not None and len(to_displacement) == len(gradient)  # write it where it belongs
-        field = None if to_displacement is None else to_displacement[k] if alone else gradient.new_empty(
-            len(at.shape), *at.shape
-        )  # fmt: skip
-        matrix = None if to_matrices is None else torch.empty_like(at.matrices[0])
-        into = _native.pointer(field), _native.pointer(matrix)
-        function(*_of(image, k), *at.arguments(k), clamp, _native.pointer(gradient[k]), *into, _native.threads())
-        if to_displacement is not None and field is not None and not alone:
-            to_displacement[k % len(to_displacement)] += field
-        if to_matrices is not None and matrix is not None:
-            to_matrices[k % len(to_matrices)] += matrix
-    return to_displacement, to_matrices
+    pointers = _native.pointer(gradient[k]), _native.pointer(into[0]), _native.pointer(into[1])
+    function(*_of(image, k), *at.arguments(k), clamp, *pointers, _native.threads())
 
 
-def adjoint(images: int, size: Shape, at: Reading, gradient: Batch, interpolation: Interpolation = "linear") -> Batch:
-    """The gradient with respect to so many images of one size."""
-    shape = (images, gradient.shape[1], *size)
-    result = gradient.new_empty(shape) if images == len(gradient) else gradient.new_zeros(shape)
+def adjoint(image: Batch, at: Reading, gradient: Batch, interpolation: Interpolation = "linear") -> Batch:
+    """Add the gradient with respect to an image to `image`, in place."""
     for k in range(len(gradient)):
-        alone = images == len(gradient)
-        part = result[k] if alone else torch.empty_like(result[0])
         _native.loaded().pb_sample_adjoint(
-            *_of(part[None], 0),
+            *_of(image, k),
             *at.arguments(k),
             int(interpolation == "nearest"),
             int(at.outside is None),
             _native.pointer(gradient[k]),
             _native.threads(),
         )
-        if not alone:
-            result[k % images] += part
-    return result
+    return image
 
 
 def _of(images: Batch, k: int) -> tuple[Any, ...]:

@@ -6,8 +6,8 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from pullback.ops import _native
-from pullback.ops._reading import Reading, adjoint, read, slopes
-from pullback.typing import Batch, Float, Tensor
+from pullback.ops._reading import Reading, adjoint, read, to_displacement
+from pullback.typing import Float, Tensor
 
 available = _native.missing
 
@@ -25,15 +25,6 @@ def compose(
     return result
 
 
-def compose_backward(
-    outer: Batch, at: Reading, scale: float, gradient: Batch, wanted: tuple[bool, bool]
-) -> tuple[Batch | None, Batch | None]:
-    """The gradient with respect to the outer field and to the inner, which made the positions `at`."""
-    to_outer = adjoint(len(outer), tuple(outer.shape[2:]), at, gradient) if wanted[0] else None
-    to_inner = slopes(outer, at, gradient, (True, False))[0] if wanted[1] else None
-    return to_outer, None if to_inner is None else to_inner.add_(gradient, alpha=scale)
-
-
 class _Compose(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, outer: Tensor, inner: Tensor, mix: Tensor, scale: float) -> Tensor:
@@ -46,5 +37,10 @@ class _Compose(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         outer, inner = ctx.saved_tensors
-        at, wanted = Reading.through(inner, ctx.mix), (ctx.needs_input_grad[0], ctx.needs_input_grad[1])
-        return *compose_backward(outer, at, ctx.scale, gradient.contiguous(), wanted), None, None
+        at, gradient = Reading.through(inner, ctx.mix), gradient.contiguous()
+        to_outer = to_inner = None
+        if ctx.needs_input_grad[0]:
+            to_outer = adjoint(torch.zeros_like(outer), at, gradient)
+        if ctx.needs_input_grad[1]:
+            to_inner = to_displacement(outer, at, gradient).add_(gradient, alpha=ctx.scale)
+        return to_outer, to_inner, None, None

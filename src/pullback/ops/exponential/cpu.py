@@ -6,8 +6,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from pullback.ops import _native
-from pullback.ops._reading import Reading, read
-from pullback.ops.compose.cpu import compose_backward
+from pullback.ops._reading import Reading, adjoint, read, to_displacement
 from pullback.typing import Float, Tensor
 
 available = _native.missing
@@ -48,10 +47,10 @@ class _Exponential(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         kept = ctx.saved_tensors
-        gradient = gradient.contiguous()
+        gradient, spare, own = gradient.contiguous(), None, False
         for flow in reversed(kept):
-            to_outer, to_inner = compose_backward(flow, Reading.through(flow, ctx.mix), 1.0, gradient, (True, True))
-            assert to_outer is not None
-            assert to_inner is not None
-            gradient = to_outer.add_(to_inner)
+            at = Reading.through(flow, ctx.mix)
+            through = to_displacement(flow, at, gradient, spare).add_(gradient)
+            spare, gradient = gradient if own else None, adjoint(through, at, gradient)
+            own = True  # the first one is the caller's
         return gradient * 0.5 ** len(kept), None, None

@@ -9,7 +9,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from pullback.ops import _native
-from pullback.ops._reading import Reading, adjoint, read, slopes
+from pullback.ops._reading import Reading, adjoint, read, to_displacement, to_matrices
 from pullback.ops.sample import bspline
 from pullback.typing import Batch, Interpolation, Matrix, Shape, Tensor
 
@@ -60,9 +60,7 @@ class _Sample(torch.autograd.Function):
         where = any(ctx.needs_input_grad[1:3])
         ctx.save_for_backward(image if where else None, at.displacement)
         ctx.at = at.matrices, at.mix, shape, outside
-        ctx.interpolation, ctx.images, ctx.size, ctx.matrix_like = interpolation, len(image), tuple(image.shape[2:]), (
-            matrix.new_empty(()), matrix.shape
-        )  # fmt: skip
+        ctx.interpolation, ctx.size, ctx.matrix_like = interpolation, image.shape, (matrix.new_empty(()), matrix.shape)
         return read(image, at, interpolation)
 
     @staticmethod
@@ -72,13 +70,12 @@ class _Sample(torch.autograd.Function):
         matrices, mix, shape, outside = ctx.at
         at = Reading(matrices, displacement, mix, shape, outside)
         gradient = gradient.contiguous()
-        to_image = to_displacement = to_matrix = None
+        by_image = by_matrix = by_displacement = None
         if ctx.needs_input_grad[0]:
-            to_image = adjoint(ctx.images, ctx.size, at, gradient, ctx.interpolation)
-        if image is not None:
-            wanted = ctx.needs_input_grad[2], ctx.needs_input_grad[1]
-            to_displacement, to_matrix = slopes(image, at, gradient, wanted, ctx.interpolation)
-        if to_matrix is not None:
+            by_image = adjoint(gradient.new_zeros(ctx.size), at, gradient, ctx.interpolation)
+        if ctx.needs_input_grad[1]:
             like, matrix_shape = ctx.matrix_like
-            to_matrix = to_matrix.view(matrix_shape).to(like)
-        return to_image, to_matrix, to_displacement, None, None, None, None
+            by_matrix = to_matrices(image, at, gradient, ctx.interpolation).view(matrix_shape).to(like)
+        if ctx.needs_input_grad[2]:
+            by_displacement = to_displacement(image, at, gradient, interpolation=ctx.interpolation)
+        return by_image, by_matrix, by_displacement, None, None, None, None
