@@ -43,11 +43,25 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
     def read(u: torch.Tensor) -> torch.Tensor:
         return ops.sample(moving, identity, u, mix)
 
+    def cubic(u: torch.Tensor) -> torch.Tensor:
+        return ops.sample(moving, identity, u, mix, interpolation="cubic")
+
     return {
         "sample": (lambda: ops.sample(moving, identity, field, mix), d + 1, 1),
         "sample + gradient": (lambda: backward(read, field), 2 * d + 3, d + 1),
+        "sample + image gradient": (
+            lambda: backward(lambda image: ops.sample(image, identity, field, mix), moving), 2 * d + 3, 3
+        ),
+        "sample nearest": (lambda: ops.sample(moving, identity, field, mix, interpolation="nearest"), d + 1, 1),
+        "sample cubic": (lambda: cubic(field), d + 1, 1),
+        "sample cubic + gradient": (lambda: backward(cubic, field), 2 * d + 3, d + 1),
         "inside": (lambda: ops.inside(size, identity, field, mix), d, 1),
         "compose": (lambda: ops.compose(field, field, mix), 2 * d, d),
+        "compose + gradient": (lambda: backward(lambda u: ops.compose(u, u, mix), field), 5 * d, 4 * d),
+        "exponential 6": (lambda: ops.exponential(field, mix, 6), 6 * d, 6 * d),
+        "exponential 6 + gradient": (
+            lambda: backward(lambda v: ops.exponential(v, mix, 6), field), 6 * 4 * d, 6 * 3 * d
+        ),
         "smooth 1.0": (lambda: ops.smooth(field, [1.0] * d), d, d),
         "smooth 2.5": (lambda: ops.smooth(field, [2.5] * d), d, d),
         "largest": (lambda: ops.largest(field[0]), d, 0),

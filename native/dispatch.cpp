@@ -87,6 +87,47 @@ PB_EXPORT void pb_inside(const int64_t size[3], const float* displacement, const
   PB_CALL(inside, (grid(size), reading(displacement, matrix, mix, shape, dim), mask, threads))
 }
 
+PB_EXPORT void pb_sample_adjoint(float* image, const int64_t size[3], int channels, const float* displacement,
+                                 const double* matrix, const double* mix, const int64_t shape[3], int dim, int nearest,
+                                 int clamp, const float* gradient, int threads) {
+  PB_CALL(sample_adjoint, (image, grid(size), channels, reading(displacement, matrix, mix, shape, dim), nearest, clamp,
+                           gradient, threads))
+}
+
+PB_EXPORT void pb_nearest(const float* image, const int64_t size[3], int channels, const float* displacement,
+                          const double* matrix, const double* mix, const int64_t shape[3], int dim, int clamp,
+                          float outside, float* values, int threads) {
+  PB_CALL(nearest, (image, grid(size), channels, reading(displacement, matrix, mix, shape, dim), clamp, outside, values,
+                    threads))
+}
+
+PB_EXPORT void pb_cubic(const float* coefficients, const int64_t size[3], int channels, const float* displacement,
+                        const double* matrix, const double* mix, const int64_t shape[3], int dim, int clamp,
+                        float outside, float* values, int threads) {
+  PB_CALL(cubic, (coefficients, grid(size), channels, reading(displacement, matrix, mix, shape, dim), clamp, outside,
+                  values, threads))
+}
+
+PB_EXPORT void pb_cubic_backward(const float* coefficients, const int64_t size[3], int channels,
+                                 const float* displacement, const double* matrix, const double* mix,
+                                 const int64_t shape[3], int dim, int clamp, const float* gradient,
+                                 float* to_displacement, double* to_matrix, int threads) {
+  PB_CALL(cubic_backward, (coefficients, grid(size), channels, reading(displacement, matrix, mix, shape, dim), clamp,
+                           gradient, to_displacement, to_matrix, threads))
+}
+
+PB_EXPORT void pb_jacobian(const float* displacement, const int64_t size[3], int dim, const double* mix,
+                           float* determinant, int threads) {
+  PB_CALL(jacobian, (displacement, grid(size), dim, mix, determinant, threads))
+}
+
+PB_EXPORT void pb_resize(const float* image, const int64_t size[3], const int32_t* first_z, const float* z, int wz,
+                         const int32_t* first_y, const float* y, int wy, const int32_t* first_x, const float* x, int wx,
+                         const int64_t shape[3], float* result, int threads) {
+  const pb::Band bands[3] = {{first_z, z, wz}, {first_y, y, wy}, {first_x, x, wx}};
+  PB_CALL(resize, (image, grid(size), bands, grid(shape), result, threads))
+}
+
 PB_EXPORT float pb_largest(const float* field, int components, int64_t count, int threads) {
   PB_CALL(largest, (field, components, count, threads))
 }

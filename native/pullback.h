@@ -34,6 +34,13 @@ struct Grid {
   int64_t count() const { return n[0] * n[1] * n[2]; }
 };
 
+// A banded matrix along one axis: output i is the sum over k < width of weights[i * width + k] input[first[i] + k].
+struct Band {
+  const int32_t* first;
+  const float* weights;
+  int width;
+};
+
 #define PB_KERNELS(X)                                                                                              \
   X(void, sample, (const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,    \
                    const float* plus, float scale, float* values, int threads),                                    \
@@ -42,6 +49,21 @@ struct Grid {
                             const float* gradient, float* to_displacement, double* to_matrix, int threads),        \
     (image, size, channels, where, clamp, gradient, to_displacement, to_matrix, threads))                          \
   X(void, inside, (Grid size, const Reading& where, float* mask, int threads), (size, where, mask, threads))       \
+  X(void, sample_adjoint, (float* image, Grid size, int channels, const Reading& where, int nearest, int clamp,     \
+                           const float* gradient, int threads),                                                    \
+    (image, size, channels, where, nearest, clamp, gradient, threads))                                             \
+  X(void, nearest, (const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,   \
+                    float* values, int threads), (image, size, channels, where, clamp, outside, values, threads))  \
+  X(void, cubic, (const float* coefficients, Grid size, int channels, const Reading& where, int clamp,             \
+                  float outside, float* values, int threads),                                                      \
+    (coefficients, size, channels, where, clamp, outside, values, threads))                                        \
+  X(void, cubic_backward, (const float* coefficients, Grid size, int channels, const Reading& where, int clamp,    \
+                           const float* gradient, float* to_displacement, double* to_matrix, int threads),         \
+    (coefficients, size, channels, where, clamp, gradient, to_displacement, to_matrix, threads))                   \
+  X(void, jacobian, (const float* displacement, Grid size, int dim, const double* mix, float* determinant,         \
+                     int threads), (displacement, size, dim, mix, determinant, threads))                           \
+  X(void, resize, (const float* image, Grid size, const Band bands[3], Grid shape, float* result, int threads),    \
+    (image, size, bands, shape, result, threads))                                                                  \
   X(float, largest, (const float* field, int components, int64_t count, int threads),                              \
     (field, components, count, threads))                                                                           \
   X(void, smooth, (const float* image, Grid size, const float* const taps[3], const int radius[3], float* result,  \

@@ -71,6 +71,13 @@ def compose_cases() -> Iterator[Case]:
                 yield Case("compose", f"{size} {a},{b} {scale}", tensors, {"scale": scale})
 
 
+def exponential_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        tensors = {"velocity": 4 * random(2, len(size), *size, seed=1) - 2, "mix": random(len(size), len(size), seed=3)}
+        for steps in (0, 1, 4):
+            yield Case("exponential", f"{size} {steps}", tensors, {"steps": steps})
+
+
 def smooth_cases() -> Iterator[Case]:
     for size in SHAPES:
         for sigmas in ((1.7, 0.6, 1.0), (0.0, 4.0, 0.3)):
@@ -134,6 +141,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "inside": inside_cases,
     "largest": largest_cases,
     "compose": compose_cases,
+    "exponential": exponential_cases,
     "smooth": smooth_cases,
     "lncc": lncc_cases,
     "joint_histogram": joint_histogram_cases,
@@ -143,6 +151,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
 DIFFERENTIABLE = [
     *(("sample", name) for name in ("image", "matrix", "displacement", "mix")),
     *(("compose", name) for name in ("outer", "inner")),
+    ("exponential", "velocity"),
     *(("lncc", name) for name in ("fixed", "warped")),
     ("joint_histogram", "warped"),
     ("smooth", "image"),

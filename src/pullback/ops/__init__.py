@@ -8,6 +8,7 @@ the caller. Ops know voxels only: no images, no files, no millimetres, no config
 from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops._memory import reused
 from pullback.ops.compose import compose
+from pullback.ops.exponential import exponential
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
@@ -21,6 +22,7 @@ __all__ = [
     "Row",
     "compose",
     "explain",
+    "exponential",
     "inside",
     "jacobian",
     "joint_histogram",

@@ -1,8 +1,8 @@
 """The table of kernels: for each op its rows, fastest first. The last row is always the torch reference.
 
 A row is the name of a module beside the op, loaded by name on first use: it holds a function named after the op, and,
-unless it is the reference, `supports(*tensors)` and `available()` (None, or the reason why not). The rows that
-ran are recorded, so that a result can say what made it.
+unless it is the reference, `supports(*tensors, **options)` and `available()` (None, or the reason why not). The rows
+that ran are recorded, so that a result can say what made it.
 """
 
 import importlib
@@ -27,8 +27,9 @@ ROWS: dict[str, tuple[str, ...]] = {
     "largest": ("cpu", "reference"),
     "lncc": ("cpu", "reference"),
     "joint_histogram": ("cpu", "reference"),
-    "jacobian": ("reference",),
-    "resize": ("reference",),
+    "exponential": ("cpu", "reference"),
+    "jacobian": ("cpu", "reference"),
+    "resize": ("cpu", "reference"),
 }
 
 _forced: ContextVar[str | None] = ContextVar("forced kernels", default=os.environ.get("PULLBACK_KERNELS") or None)
@@ -56,8 +57,8 @@ def _missing(op: str, row: str) -> str | None:
     return None if row == "reference" else _load(op, row).available()
 
 
-def choose(op: str, *tensors: Tensor | None) -> Callable[..., Any]:
-    """The fastest live row of an op for these tensors, as a function with the op's own signature.
+def choose(op: str, *tensors: Tensor | None, **options: Any) -> Callable[..., Any]:
+    """The fastest live row of an op for these tensors and options, as a function with the op's own signature.
 
     Where an op has no row of the forced name, or that row does not support the tensors, the reference runs.
 
@@ -69,7 +70,7 @@ def choose(op: str, *tensors: Tensor | None) -> Callable[..., Any]:
         if row == forced and (reason := _missing(op, row)) is not None:
             raise KernelError(f"the {row!r} kernel of {op!r} cannot run here: {reason}; choose another row, or none")
         if row == "reference" or (
-            _missing(op, row) is None and _load(op, row).supports(*(t for t in tensors if t is not None))
+            _missing(op, row) is None and _load(op, row).supports(*(t for t in tensors if t is not None), **options)
         ):
             log = _log.get()
             if log is not None:

@@ -45,10 +45,8 @@ class Velocity(Transform):
 
     def displacement(self) -> Displacement:
         """The flow at unit time, as a displacement on the same grid."""
-        flow = Displacement(self.field / 2**self.steps, self.space)
-        for _ in range(self.steps):
-            flow = replace(flow, field=ops.compose(flow.field[None], flow.field[None], flow.mix)[0])
-        return flow
+        field = ops.exponential(self.field[None], self.space.inverse[:-1, :-1], self.steps)
+        return Displacement(field[0], self.space)
 
     def move(self, points: PointsTensor) -> PointsTensor:
         """See `Transform`."""

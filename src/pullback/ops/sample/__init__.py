@@ -52,8 +52,8 @@ def sample(
     if interpolation not in INTERPOLATIONS:
         raise InputError(f"there is no interpolation {interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}")
     shape = _checked_shape(image, matrix, displacement, mix, shape)
-    row = _dispatch.choose("sample", image, displacement)
     mix = _mix(None if displacement is None else mix, matrix)  # without a displacement it is no gradient's concern
+    row = _dispatch.choose("sample", image, displacement, mix=mix, interpolation=interpolation)
     result: Tensor = row(image, matrix, displacement, mix, shape=shape, interpolation=interpolation, outside=outside)
     return result
 

@@ -1,0 +1,137 @@
+"""The compiled kernels give the same bits for every number of threads, the same numbers for all instruction sets."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from pullback import ops
+from pullback.ops import _native
+
+pytestmark = pytest.mark.skipif(_native.missing() is not None, reason=str(_native.missing()))
+
+SIZE = (29, 41, 67)  # work for several threads
+FLAT = (301, 333)
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def gradients(call: Callable[..., Tensor], *tensors: Tensor) -> tuple[Tensor, ...]:
+    tensors = tuple(t.clone().requires_grad_() for t in tensors)
+    values = call(*tensors)
+    return (values.detach(), *torch.autograd.grad(values, tensors, 0.5 + random(*values.shape, seed=9)))
+
+
+def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
+    """What every kernel of these files answers, on one image size."""
+    d = len(size)
+    image, field = random(1, 2, *size, seed=1), 9 * random(1, d, *size, seed=2) - 4.5
+    turned = torch.eye(d, d + 1, dtype=torch.float64)
+    turned[0], turned[-1] = turned[-1].clone(), turned[0].clone()  # rows of the output run along slices of the image
+    upright, mix = torch.eye(d, d + 1, dtype=torch.float64), torch.eye(d, dtype=torch.float64)
+    for name, matrix in (("upright", upright), ("turned", turned)):
+        for outside in (None, 0.0):
+            for kind in ("nearest", "linear"):
+                yield (
+                    f"image of {kind} {name} {outside}",
+                    gradients(lambda i, a=(matrix, field, mix), k=kind, o=outside: ops.sample(
+                        i, *a, interpolation=k, outside=o), image),
+                )  # fmt: skip
+    matrix = upright.clone() + 0.01
+    yield (
+        "cubic",
+        gradients(lambda m, u: ops.sample(image, m, u, mix, interpolation="cubic", outside=0.0), matrix, field),
+    )
+    yield "compose", gradients(lambda a, b: ops.compose(a, b, mix, 0.7), field, field.flip(2))
+    yield "exponential", gradients(lambda v: ops.exponential(v, mix, 3), field)
+    yield "jacobian", (ops.jacobian(field, mix),)
+    yield "resize", gradients(lambda i: ops.resize(i, tuple(n * 2 // 3 for n in size)), image)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("size", [SIZE, FLAT])
+def test_every_number_of_threads_gives_the_same_bits(size):
+    torch.manual_seed(0)
+    with ops.use_kernels("cpu"), threads(1):
+        expected = dict(results(size))
+    for count in (2, 3, 5):
+        with ops.use_kernels("cpu"), threads(count):
+            for name, found in results(size):
+                assert all(torch.equal(a, b) for a, b in zip(found, expected[name], strict=True)), (name, count)
+
+
+@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
+def test_every_instruction_set_gives_the_same_numbers(isa, tmp_path):
+    code = """
+import sys, torch
+sys.path.insert(0, sys.argv[1])
+from test_native import SIZE, results
+from pullback import ops
+from pullback.ops import _native
+with ops.use_kernels("cpu"):
+    torch.save(dict(results(SIZE)), sys.argv[2])
+print(_native.instruction_set())
+"""
+    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "results.pt")]
+    environment = {**os.environ, "PULLBACK_ISA": isa}
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    if answer.stdout.strip() != isa:
+        pytest.skip(f"this processor has no {isa}; its best is {answer.stdout.strip()}")
+    found = torch.load(tmp_path / "results.pt")
+    with ops.use_kernels("reference"):
+        for name, expected in results(SIZE):
+            for a, b in zip(found[name], expected, strict=True):
+                # a position within rounding of a voxel's centre may count to either side of it, where slopes jump
+                wrong = int(((a - b).abs() > 3e-5 * max(1.0, float(b.abs().max()))).sum())
+                assert wrong <= 2e-4 * a.numel(), (name, wrong, a.numel())
+
+
+def test_what_the_reference_does_is_not_recorded_as_the_kernels():
+    image, matrix, mix = random(1, 1, 5, 6), torch.eye(2, 3, dtype=torch.float64), torch.eye(2, dtype=torch.float64)
+    field = random(1, 2, 5, 6)
+    learned, mixed = image.clone().requires_grad_(), mix.clone().requires_grad_()
+    for arguments, kind, row in (
+        ((image, matrix, field, mix), "nearest", "cpu"),
+        ((image, matrix, field, mix), "cubic", "cpu"),
+        ((learned, matrix, field, mix), "nearest", "cpu"),
+        ((learned, matrix, field, mix), "linear", "cpu"),
+        ((learned, matrix, field, mix), "cubic", "reference"),
+        ((image, matrix, field, mixed), "linear", "reference"),
+        ((image.double(), matrix, field.double(), mix), "linear", "reference"),
+    ):
+        with ops.recorded() as log:
+            ops.sample(*arguments, interpolation=kind)
+        assert log == {"sample": row}, (kind, row)
+
+
+def test_nearest_reads_the_very_voxel_that_the_reference_reads():
+    """Labels at positions half-way between voxels, which a factor of two makes everywhere."""
+    labels = torch.randint(0, 9, (1, 1, 24, 30, 36), generator=torch.Generator().manual_seed(0)).float()
+    for factor, offset in ((2.0, 0.5), (0.5, -0.25), (0.1, 0.0), (1 / 3, 1 / 6), (1.5, 0.25)):
+        matrix = factor * torch.eye(3, 4, dtype=torch.float64)
+        matrix[:, 3] = offset
+        for outside in (None, 0.0):
+            answers = []
+            for row in ("cpu", "reference"):
+                with ops.use_kernels(row):
+                    answers.append(
+                        ops.sample(labels, matrix, shape=(31, 40, 50), interpolation="nearest", outside=outside)
+                    )
+            assert torch.equal(*answers), (factor, offset, outside)
