@@ -77,9 +77,10 @@ PB_EXPORT void pb_sample(const float* image, const int64_t size[3], int channels
 
 PB_EXPORT void pb_sample_backward(const float* image, const int64_t size[3], int channels, const float* displacement,
                                   const double* matrix, const double* mix, const int64_t shape[3], int dim, int clamp,
-                                  const float* gradient, float* to_displacement, double* to_matrix, int threads) {
+                                  const float* gradient, float* to_displacement, double* to_matrix, double* to_mix,
+                                  int threads) {
   PB_CALL(sample_backward, (image, grid(size), channels, reading(displacement, matrix, mix, shape, dim), clamp, gradient,
-                            to_displacement, to_matrix, threads))
+                            to_displacement, to_matrix, to_mix, threads))
 }
 
 PB_EXPORT void pb_inside(const int64_t size[3], const float* displacement, const double* matrix, const double* mix,

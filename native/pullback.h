@@ -46,8 +46,9 @@ struct Band {
                    const float* plus, float scale, float* values, int threads),                                    \
     (image, size, channels, where, clamp, outside, plus, scale, values, threads))                                  \
   X(void, sample_backward, (const float* image, Grid size, int channels, const Reading& where, int clamp,          \
-                            const float* gradient, float* to_displacement, double* to_matrix, int threads),        \
-    (image, size, channels, where, clamp, gradient, to_displacement, to_matrix, threads))                          \
+                            const float* gradient, float* to_displacement, double* to_matrix, double* to_mix,      \
+                            int threads),                                                                          \
+    (image, size, channels, where, clamp, gradient, to_displacement, to_matrix, to_mix, threads))                  \
   X(void, inside, (Grid size, const Reading& where, float* mask, int threads), (size, where, mask, threads))       \
   X(void, sample_adjoint, (float* image, Grid size, int channels, const Reading& where, int nearest, int clamp,     \
                            const float* gradient, int threads),                                                    \

@@ -143,13 +143,14 @@ void sample_row(const float* image, const Layout& layout, int channels, const Re
   }
 }
 
-// The force on every position of a row, to the displacement and (sum, moment along x) to `sums`.
+// The force on every position of a row, to the displacement; to `sums` for each axis its sum, its moment along x, and its
+// product with each component of the displacement.
 template <int Dim, bool Deep>
 void slope_row(const float* image, const Layout& layout, int channels, const Reading& where, int clamp,
                const float* gradient, float* to_displacement, double* sums, int64_t z, int64_t y) {
   const Row row(where, z, y);
   const int64_t nx = where.shape[2], voxels = where.shape[0] * where.shape[1] * nx;
-  Lanes total[3] = {}, moment[3] = {};
+  Lanes total[3] = {}, moment[3] = {}, product[3][3] = {};
   for (int64_t x = 0; x < nx; x += kLanes) {
     Lanes p[3] = {}, force[3] = {};
     row.positions<Dim>(x, p);
@@ -170,17 +171,22 @@ void slope_row(const float* image, const Layout& layout, int channels, const Rea
     if (to_displacement)
       for (int j = 0; j < Dim; ++j)
         store_some(to_displacement + j * voxels + row.at() + x, row.on_displacement<Dim>(force, j), nx - x);
-    if (sums)
-      for (int i = 3 - Dim; i < 3; ++i) {  // lanes beyond the row have no gradient, so no force
-        total[i] += force[i];
-        moment[i] += force[i] * (all(static_cast<float>(x)) + ramp());
-      }
-  }
-  if (sums)
-    for (int i = 0; i < Dim; ++i) {
-      sums[2 * i] = sum(total[i + 3 - Dim]);
-      sums[2 * i + 1] = sum(moment[i + 3 - Dim]);
+    if (!sums) continue;
+    for (int i = 3 - Dim; i < 3; ++i) {  // lanes beyond the row have no gradient, so no force
+      total[i] += force[i];
+      moment[i] += force[i] * (all(static_cast<float>(x)) + ramp());
     }
+    for (int j = 0; j < Dim && where.displacement; ++j) {
+      const Lanes u = load_some(where.displacement + j * voxels + row.at() + x, nx - x);
+      for (int i = 3 - Dim; i < 3; ++i) product[i][j] += force[i] * u;
+    }
+  }
+  for (int i = 0; i < Dim && sums; ++i) {
+    double* into = sums + i * (2 + Dim);
+    into[0] = sum(total[i + 3 - Dim]);
+    into[1] = sum(moment[i + 3 - Dim]);
+    for (int j = 0; j < Dim; ++j) into[2 + j] = sum(product[i + 3 - Dim][j]);
+  }
 }
 
 // body(z, y) for every row of the output.
@@ -204,26 +210,29 @@ void sample(const float* image, Grid size, int channels, const Reading& where, i
 
 // Sums are kept per row and added in order, so that the number of threads does not change a bit.
 void sample_backward(const float* image, Grid size, int channels, const Reading& where, int clamp, const float* gradient,
-                     float* to_displacement, double* to_matrix, int threads) {
+                     float* to_displacement, double* to_matrix, double* to_mix, int threads) {
   const Layout layout(size);
-  const int dim = where.dim;
+  const int dim = where.dim, each = dim * (2 + dim);
   const int64_t ny = where.shape[1], rows = where.shape[0] * ny;
-  std::vector<double> sums(to_matrix ? rows * dim * 2 : 0);  // of each row: force, and force times x
+  std::vector<double> sums(to_matrix ? rows * each : 0);
   const auto slope = dim == 2 ? slope_row<2, false> : layout.deep() ? slope_row<3, true> : slope_row<3, false>;
   each_row(where, threads, [&](int64_t z, int64_t y) {
-    double* into = to_matrix ? sums.data() + (z * ny + y) * dim * 2 : nullptr;
+    double* into = to_matrix ? sums.data() + (z * ny + y) * each : nullptr;
     slope(image, layout, channels, where, clamp, gradient, to_displacement, into, z, y);
   });
   if (!to_matrix) return;
   std::fill(to_matrix, to_matrix + dim * (dim + 1), 0.0);
+  std::fill(to_mix, to_mix + dim * dim, 0.0);
   for (int64_t row = 0; row < rows; ++row)
     for (int i = 0; i < dim; ++i) {
-      const double force = sums[(row * dim + i) * 2], moment = sums[(row * dim + i) * 2 + 1];
+      const double* from = sums.data() + row * each + i * (2 + dim);
+      const double force = from[0], moment = from[1];
       double* into = to_matrix + i * (dim + 1);
       if (dim == 3) into[0] += force * static_cast<double>(row / ny);
       into[dim - 2] += force * static_cast<double>(row % ny);
       into[dim - 1] += moment;
       into[dim] += force;
+      for (int j = 0; j < dim; ++j) to_mix[i * dim + j] += from[2 + j];
     }
 }
 

@@ -92,22 +92,26 @@ def to_displacement(
     if len(at.displacement) == len(gradient):
         result = empty(*at.displacement.shape) if into is None else into
         for k in range(len(gradient)):
-            _slopes(image, at, gradient, interpolation, k, (result[k], None))
+            _slopes(image, at, gradient, interpolation, k, (result[k], None, None))
         return result
     result, part = torch.zeros_like(at.displacement), torch.empty_like(at.displacement[0])
     for k in range(len(gradient)):
-        _slopes(image, at, gradient, interpolation, k, (part, None))
+        _slopes(image, at, gradient, interpolation, k, (part, None, None))
         result[0] += part
     return result
 
 
-def to_matrices(image: Batch, at: Reading, gradient: Batch, interpolation: Interpolation = "linear") -> Tensor:
-    """The gradient with respect to the matrices."""
+def to_matrices(
+    image: Batch, at: Reading, gradient: Batch, interpolation: Interpolation = "linear"
+) -> tuple[Tensor, Tensor | None]:
+    """The gradient with respect to the matrices, and (linear only) to the mix."""
     result, part = torch.zeros_like(at.matrices), torch.empty_like(at.matrices[0])
+    mixes, mix = torch.zeros_like(at.mix), torch.empty_like(at.mix)
     for k in range(len(gradient)):
-        _slopes(image, at, gradient, interpolation, k, (None, part))
+        _slopes(image, at, gradient, interpolation, k, (None, part, mix))
         result[k % len(result)] += part
-    return result
+        mixes += mix
+    return result, mixes if interpolation == "linear" else None
 
 
 def _slopes(
@@ -116,10 +120,10 @@ def _slopes(
     gradient: Batch,
     interpolation: Interpolation,
     k: int,
-    into: tuple[Tensor | None, Tensor | None],
+    into: tuple[Tensor | None, Tensor | None, Tensor | None],
 ) -> None:
     function, clamp = getattr(_native.loaded(), _SLOPES[interpolation]), int(at.outside is None)
-    pointers = _native.pointer(gradient[k]), _native.pointer(into[0]), _native.pointer(into[1])
+    pointers = [_native.pointer(t) for t in (gradient[k], *(into if interpolation == "linear" else into[:2]))]
     function(*_of(image, k), *at.arguments(k), clamp, *pointers, _native.threads())
 
 

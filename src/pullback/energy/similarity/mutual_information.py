@@ -27,8 +27,8 @@ class MutualInformation(Similarity):
 
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
-        channels = zip(fixed.split(1, dim=1), warped.split(1, dim=1), strict=True)
-        return torch.stack([self._loss(f, w, weight) for f, w in channels]).mean(dim=0)
+        channels = range(fixed.shape[1])
+        return torch.stack([self._loss(fixed[:, c : c + 1], warped[:, c : c + 1], weight) for c in channels]).mean(dim=0)
 
     def _loss(self, fixed: Batch, warped: Batch, weight: Batch | None) -> Float[Tensor, " b"]:
         """The loss of images of one channel."""

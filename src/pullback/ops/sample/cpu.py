@@ -19,11 +19,11 @@ available = _native.missing
 def supports(
     image: Tensor, *displacement: Tensor, mix: Tensor | None = None, interpolation: Interpolation = "linear"
 ) -> bool:
-    """See `pullback.ops._dispatch`; the gradients in `mix`, and in the image of a cubic, are the reference's."""
+    """See `pullback.ops._dispatch`; a cubic's gradients in `mix` and in the image are the reference's."""
     if not _native.suits(image, *displacement):
         return False
-    needs_mix = mix is not None and mix.requires_grad
-    return not (torch.is_grad_enabled() and (needs_mix or (interpolation == "cubic" and image.requires_grad)))
+    wanted = image.requires_grad or (mix is not None and mix.requires_grad)
+    return not (torch.is_grad_enabled() and interpolation == "cubic" and wanted)
 
 
 def sample(
@@ -39,6 +39,7 @@ def sample(
     """See `pullback.ops.sample`."""
     if interpolation == "nearest":  # no slope anywhere
         matrix, displacement = matrix.detach(), None if displacement is None else displacement.detach()
+        mix = mix.detach()
     values: Tensor = _Sample.apply(image, matrix, displacement, mix, shape, interpolation, outside)  # type: ignore[no-untyped-call]
     return values
 
@@ -57,7 +58,7 @@ class _Sample(torch.autograd.Function):
     ) -> Tensor:
         image = bspline.coefficients(image).contiguous() if interpolation == "cubic" else image.contiguous()
         at = Reading.contiguous(matrix, displacement, mix, shape, outside)
-        where = any(ctx.needs_input_grad[1:3])
+        where = any(ctx.needs_input_grad[1:4])
         ctx.save_for_backward(image if where else None, at.displacement)
         ctx.at = at.matrices, at.mix, shape, outside
         ctx.interpolation, ctx.size, ctx.matrix_like = interpolation, image.shape, (matrix.new_empty(()), matrix.shape)
@@ -70,12 +71,13 @@ class _Sample(torch.autograd.Function):
         matrices, mix, shape, outside = ctx.at
         at = Reading(matrices, displacement, mix, shape, outside)
         gradient = gradient.contiguous()
-        by_image = by_matrix = by_displacement = None
+        by_image = by_matrix = by_displacement = by_mix = None
         if ctx.needs_input_grad[0]:
             by_image = adjoint(gradient.new_zeros(ctx.size), at, gradient, ctx.interpolation)
-        if ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[3]:
             like, matrix_shape = ctx.matrix_like
-            by_matrix = to_matrices(image, at, gradient, ctx.interpolation).view(matrix_shape).to(like)
+            by_matrix, by_mix = to_matrices(image, at, gradient, ctx.interpolation)
+            by_matrix, by_mix = by_matrix.view(matrix_shape).to(like), None if by_mix is None else by_mix.to(like)
         if ctx.needs_input_grad[2]:
             by_displacement = to_displacement(image, at, gradient, interpolation=ctx.interpolation)
-        return by_image, by_matrix, by_displacement, None, None, None, None
+        return by_image, by_matrix, by_displacement, by_mix, None, None, None
