@@ -62,7 +62,7 @@ pb::Reading reading(const float* displacement, const double* matrix, const doubl
 
 }  // namespace
 
-PB_EXPORT int pb_version() { return 3; }
+PB_EXPORT int pb_version() { return 4; }
 
 PB_EXPORT const char* pb_instruction_set() {
   return pb::kLevel == pb::kAvx512 ? "avx512" : pb::kLevel == pb::kAvx2 ? "avx2" : "baseline";
