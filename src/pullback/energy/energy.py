@@ -29,6 +29,8 @@ class Pair:
         moving_weight: (1, 1, *moving_space.shape), how much each moving voxel counts.
         covered: whether the moving image covers the fixed one all but for a few voxels, and will go on to: then those
             few see its edge repeated, which saves finding out which they are.
+        scatter: how far from the voxel centres of `fixed_space` the pair is compared; at the centres if None. `fixed`
+            and `fixed_weight` hold the values there.
     """
 
     fixed: Batch
@@ -38,6 +40,7 @@ class Pair:
     fixed_weight: Batch | None = None
     moving_weight: Batch | None = None
     covered: bool = False
+    scatter: Displacement | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Energy:
 
     def loss(self, pair: Pair, transform: Transform) -> Float[Tensor, ""]:
         """The energy of a transform on a pair, differentiable in the transform's tensors."""
-        where = reading(transform, pair.moving_space, pair.fixed_space)
+        where = _where(pair, transform)
         warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
         weight = _weight(pair, where)
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
@@ -71,7 +74,7 @@ class Energy:
 
 def overlap(pair: Pair, transform: Transform) -> float:
     """The share of the fixed image's (weighted) voxels that are pulled from inside the moving image."""
-    weight = _weight(pair, reading(transform, pair.moving_space, pair.fixed_space))
+    weight = _weight(pair, _where(pair, transform))
     if weight is None:
         return 1.0
     return float(weight.sum()) / max(_counted(pair.fixed_weight, pair.fixed_space), 1e-6)
@@ -82,6 +85,12 @@ def shared(pair: Pair, transform: Transform) -> float:
     fixed = _counted(pair.fixed_weight, pair.fixed_space) * _voxel_volume(pair.fixed_space)
     moving = _counted(pair.moving_weight, pair.moving_space) * _voxel_volume(pair.moving_space)
     return overlap(pair, transform) * fixed / max(min(fixed, moving), 1e-6)
+
+
+def _where(pair: Pair, transform: Transform) -> Reading:
+    """Where the moving image is read for each voxel of the fixed one."""
+    moved = transform if pair.scatter is None else transform @ pair.scatter
+    return reading(moved, pair.moving_space, pair.fixed_space)
 
 
 def _counted(weight: Batch | None, space: Space) -> float:

@@ -34,6 +34,7 @@ WIDTH = Range(0, 1000)
 RANGES = {
     "shrink": Range(0.1, 10_000),
     "steps": Range(1, 1_000_000),
+    "samples": Range(64, 1e9),
     "tolerance": PART,
     "step_voxels": LENGTH,
     "momentum": PART,

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pullback import ops
 from pullback.energy import Energy, Pair
 from pullback.energy.energy import overlap, shared
+from pullback.errors import RecipeError
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
 from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
+from pullback.registration.scatter import scattered
 from pullback.transforms import Transform
 
 COVERED = 0.98
@@ -57,12 +59,23 @@ class Optimise(Stage):
         energy: what is minimised.
         optimiser: how.
         schedule: at which resolutions, for how long.
+        samples: at how many random places of the fixed image to compare, at most; at every voxel if None. For models of
+            a few numbers.
+
+    Raises:
+        RecipeError: samples are asked for with a model that moves each voxel by itself.
     """
 
     model: Parametrisation
     energy: Energy
     optimiser: Optimiser
     schedule: Schedule
+    samples: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.samples is not None and self.model.local:
+            raise RecipeError(f"samples suit models of a few numbers; a {self.model.name} one needs every voxel: leave "
+                              "samples out")  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -83,6 +96,7 @@ class Optimise(Stage):
         for number, level in enumerate(self.schedule.levels, start=1):
             pair = at_level(fixed, moving, level)
             space = pair.fixed_space
+            pair = pair if self.samples is None else scattered(pair, self.samples)
             params = (
                 self.model.start(space, initial, str(fixed.data.device))
                 if params is None
@@ -110,7 +124,7 @@ class Optimise(Stage):
             params,
             self.optimiser,
             steps=level.steps,
-            unit_mm=pair.fixed_space.finest,
+            unit_mm=params.space.finest,
             tolerance=self.schedule.tolerance,
             watch=told,
         )

@@ -39,4 +39,5 @@ def linear_stage(freedom: Freedom, finest: float) -> Stage:
         Energy(MutualInformation(bins=32)),
         LBFGS(),
         Schedule(levels, tolerance=1e-5),
+        samples=500_000,  # a dozen numbers need no more
     )
