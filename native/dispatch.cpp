@@ -112,3 +112,8 @@ PB_EXPORT void pb_histogram_backward(const float* fixed, const float* warped, co
                                      int bins, const float* gradient, double total, float* to_warped, int threads) {
   PB_CALL(histogram_backward, (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))
 }
+
+PB_EXPORT void pb_mind(const float* image, const int64_t size[3], const int* pairs, int channels, const int radius[3],
+                       const float limits[3], float* result, int threads) {
+  PB_CALL(mind, (image, grid(size), pairs, channels, radius, limits, result, threads))
+}

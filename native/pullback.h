@@ -53,7 +53,10 @@ struct Grid {
                       double* joint, int threads), (fixed, warped, weight, count, bins, joint, threads))           \
   X(void, histogram_backward, (const float* fixed, const float* warped, const float* weight, int64_t count,        \
                                int bins, const float* gradient, double total, float* to_warped, int threads),      \
-    (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))
+    (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))                                     \
+  X(void, mind, (const float* image, Grid size, const int* pairs, int channels, const int radius[3],               \
+                 const float limits[3], float* result, int threads),                                               \
+    (image, size, pairs, channels, radius, limits, result, threads))
 
 #define PB_DECLARE(type, name, parameters, arguments) type name parameters;
 namespace PB_ISA {

@@ -12,6 +12,7 @@ from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
 from pullback.ops.largest import largest
 from pullback.ops.lncc import lncc
+from pullback.ops.mind import mind
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
 from pullback.ops.smooth import smooth
@@ -25,6 +26,7 @@ __all__ = [
     "joint_histogram",
     "largest",
     "lncc",
+    "mind",
     "recorded",
     "resize",
     "sample",

@@ -27,6 +27,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "largest": ("cpu", "reference"),
     "lncc": ("cpu", "reference"),
     "joint_histogram": ("cpu", "reference"),
+    "mind": ("cpu", "reference"),
     "jacobian": ("reference",),
     "resize": ("reference",),
 }
