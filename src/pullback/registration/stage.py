@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
-from pullback.energy import Energy, Pair
+from pullback.energy import Energy, Pair, described
 from pullback.energy.energy import overlap, shared
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
 from pullback.optimise.schedule import level_shape
@@ -90,9 +90,10 @@ class Optimise(Stage):
             transform = self.model.build(params)
             if shared(pair, transform) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
+            energy, pair = described(self.energy, pair, transform)
             pair = replace(pair, covered=self.model.local and overlap(pair, transform) > COVERED)
             told = _Teller(self, number, level, done, watch)
-            solution = self._level(pair, params, level, told)
+            solution = self._level(energy, pair, params, level, told)
             params, status = solution.params, solution.status
             history.append(LevelHistory(space.spacing, solution.history))
             done += _cost(level)
@@ -101,8 +102,8 @@ class Optimise(Stage):
         assert params is not None
         return Outcome(self.name, self.model.build(params), status, tuple(history))
 
-    def _level(self, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
-        objective = Objective(lambda p: self.energy.loss(pair, self.model.build(p)), self.model)
+    def _level(self, energy: Energy, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
+        objective = Objective(lambda p: energy.loss(pair, self.model.build(p)), self.model)
         return minimise(
             objective,
             params,
