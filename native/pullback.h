@@ -34,6 +34,13 @@ struct Grid {
   int64_t count() const { return n[0] * n[1] * n[2]; }
 };
 
+// Control points that matter to each voxel, along each axis: the first of `taps` of them, and their weights.
+struct Splines {
+  const int* first[3];
+  const float* weights[3];
+  int taps[3];
+};
+
 #define PB_KERNELS(X)                                                                                              \
   X(void, sample, (const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,    \
                    const float* plus, float scale, float* values, int threads),                                    \
@@ -56,7 +63,12 @@ struct Grid {
     (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))                                     \
   X(void, mind, (const float* image, Grid size, const int* pairs, int channels, const int radius[3],               \
                  const float limits[3], float* result, int threads),                                               \
-    (image, size, pairs, channels, radius, limits, result, threads))
+    (image, size, pairs, channels, radius, limits, result, threads))                                               \
+  X(void, ffd, (const float* coefficients, Grid control, int channels, const Splines& splines, float* dense,       \
+                Grid size, int threads), (coefficients, control, channels, splines, dense, size, threads))         \
+  X(void, ffd_backward, (float* coefficients, Grid control, int channels, const Splines& splines,                  \
+                         const float* dense, Grid size, int threads),                                              \
+    (coefficients, control, channels, splines, dense, size, threads))
 
 #define PB_DECLARE(type, name, parameters, arguments) type name parameters;
 namespace PB_ISA {

@@ -144,6 +144,15 @@ def mind_cases() -> Iterator[Case]:
                 yield Case("mind", f"{size} {radius} {dilation} {form}", {"image": image}, options)
 
 
+def ffd_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        for steps, start in ((1 / 2.7, 1.1), (0.5, -2.5), (1.3, 0.0)):
+            options = {"shape": size, "scale": (steps,) * len(size), "offset": (start,) * len(size)}
+            for control in ((5,) * len(size), size[::-1], (1, 3, 2)[: len(size)]):
+                name = f"{size} from {control} at {start}"
+                yield Case("ffd", name, {"coefficients": random(2, len(size), *control, seed=5) - 0.4}, options)
+
+
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "sample": sample_cases,
     "inside": inside_cases,
@@ -153,6 +162,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "lncc": lncc_cases,
     "joint_histogram": joint_histogram_cases,
     "mind": mind_cases,
+    "ffd": ffd_cases,
     "jacobian": jacobian_cases,
     "resize": resize_cases,
 }
@@ -162,6 +172,7 @@ DIFFERENTIABLE = [
     *(("lncc", name) for name in ("fixed", "warped")),
     ("joint_histogram", "warped"),
     ("mind", "image"),
+    ("ffd", "coefficients"),
     ("smooth", "image"),
     ("jacobian", "displacement"),
     ("resize", "image"),

@@ -28,6 +28,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "lncc": ("cpu", "reference"),
     "joint_histogram": ("cpu", "reference"),
     "mind": ("cpu", "reference"),
+    "ffd": ("cpu", "reference"),
     "jacobian": ("reference",),
     "resize": ("reference",),
 }
