@@ -167,3 +167,17 @@ def test_what_makes_no_sense_is_refused():
     ):
         with pytest.raises(InputError, match="ffd needs"):
             ops.ffd(coefficients, *arguments)
+
+
+def test_a_fit_undoes_it_and_is_the_nearest(dimension):
+    size, scale, offset = grid(dimension)
+    coefficients = random(2, 3, *CONTROLS[dimension])
+    dense = ops.ffd(coefficients, size, scale, offset)
+    back = ops.ffd_fit(dense, CONTROLS[dimension], scale, offset)
+    torch.testing.assert_close(ops.ffd(back, size, scale, offset), dense, atol=1e-9, rtol=0)
+    rough = dense + random(*dense.shape, seed=4)
+    fitted = ops.ffd_fit(rough, CONTROLS[dimension], scale, offset)
+    least = float((ops.ffd(fitted, size, scale, offset) - rough).norm())
+    for seed in range(5):
+        other = fitted + 1e-2 * random(*fitted.shape, seed=seed)
+        assert float((ops.ffd(other, size, scale, offset) - rough).norm()) > least

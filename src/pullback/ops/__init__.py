@@ -7,7 +7,7 @@ the caller. Ops know voxels only: no images, no files, no millimetres, no config
 
 from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops.compose import compose
-from pullback.ops.ffd import ffd, ffd_points, ffd_slopes
+from pullback.ops.ffd import ffd, ffd_fit, ffd_points, ffd_slopes
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
@@ -23,6 +23,7 @@ __all__ = [
     "compose",
     "explain",
     "ffd",
+    "ffd_fit",
     "ffd_points",
     "ffd_slopes",
     "inside",

@@ -45,6 +45,8 @@ RANGES = {
     "shortest_voxels": WIDTH,
     "smooth_update_voxels": WIDTH,
     "smooth_total_voxels": WIDTH,
+    "spacing_voxels": Range(1, 1000),
+    "spacing_mm": Range(0, 10_000, low_open=True),
     "radius_voxels": Range(1, 100),
     "dilation_voxels": Range(1, 100),
     "radii": Range(0, 100),

@@ -25,7 +25,7 @@ from pullback.registration.stage import Optimise, Stage
 
 KINDS: dict[type, tuple[type, ...]] = {
     Stage: (AlignCentres, Optimise),
-    optimise.Parametrisation: (optimise.Linear, optimise.Greedy),
+    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.BSpline),
     optimise.Optimiser: (optimise.GradientDescent, optimise.Adam, optimise.LBFGS),
     energy.Similarity: (
         energy.MSE,

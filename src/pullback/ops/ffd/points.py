@@ -29,7 +29,7 @@ def ffd_slopes(coefficients: Float[Tensor, "c *control"], at: Float[Tensor, "n d
 
 
 def _parts(at: Float[Tensor, "n d"]) -> tuple[Tensor, ...]:
-    return at.split(AT_ONCE) if len(at) else (at,)
+    return torch.split(at, AT_ONCE) if len(at) else (at,)
 
 
 def _around(coefficients: Tensor, at: Float[Tensor, "n d"]) -> tuple[Tensor, Tensor]:
