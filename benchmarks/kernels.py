@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import statistics
 import sys
 import time
@@ -46,6 +47,7 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
     def cubic(u: torch.Tensor) -> torch.Tensor:
         return ops.sample(moving, identity, u, mix, interpolation="cubic")
 
+    control = torch.randn(1, d, *[math.ceil(n / 5) + 3 for n in size], generator=generator)
     return {
         "sample": (lambda: ops.sample(moving, identity, field, mix), d + 1, 1),
         "sample + gradient": (lambda: backward(read, field), 2 * d + 3, d + 1),
@@ -70,6 +72,8 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
         "joint_histogram + gradient": (
             lambda: backward(lambda w: ops.joint_histogram(fixed, w, 32), moving), 4, 1
         ),
+        "mind": (lambda: ops.mind(moving, (1,) * d, (2,) * d), 1, 12 if d == 3 else 4),
+        "ffd + gradient": (lambda: backward(lambda c: ops.ffd(c, size, (0.2,) * d, (1.1,) * d), control), d, d),
         "jacobian": (lambda: ops.jacobian(field, mix), d, 1),
         "resize": (lambda: ops.resize(moving, tuple(n // 2 for n in size)), 1, 0),
     }  # fmt: skip

@@ -60,6 +60,10 @@ pb::Reading reading(const float* displacement, const double* matrix, const doubl
   return {displacement, matrix, mix, {shape[0], shape[1], shape[2]}, dim};
 }
 
+pb::Splines splines(const int* const first[3], const float* const weights[3], const int taps[3]) {
+  return {{first[0], first[1], first[2]}, {weights[0], weights[1], weights[2]}, {taps[0], taps[1], taps[2]}};
+}
+
 }  // namespace
 
 PB_EXPORT int pb_version() { return 4; }
@@ -153,4 +157,22 @@ PB_EXPORT void pb_histogram(const float* fixed, const float* warped, const float
 PB_EXPORT void pb_histogram_backward(const float* fixed, const float* warped, const float* weight, int64_t count,
                                      int bins, const float* gradient, double total, float* to_warped, int threads) {
   PB_CALL(histogram_backward, (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))
+}
+
+PB_EXPORT void pb_mind(const float* image, const int64_t size[3], const int* pairs, int channels, const int radius[3],
+                       const float limits[3], float* result, int threads) {
+  PB_CALL(mind, (image, grid(size), pairs, channels, radius, limits, result, threads))
+}
+
+PB_EXPORT void pb_ffd(const float* coefficients, const int64_t control[3], int channels, const int* const first[3],
+                      const float* const weights[3], const int taps[3], float* dense, const int64_t size[3],
+                      int threads) {
+  PB_CALL(ffd, (coefficients, grid(control), channels, splines(first, weights, taps), dense, grid(size), threads))
+}
+
+PB_EXPORT void pb_ffd_backward(float* coefficients, const int64_t control[3], int channels, const int* const first[3],
+                               const float* const weights[3], const int taps[3], const float* dense,
+                               const int64_t size[3], int threads) {
+  PB_CALL(ffd_backward,
+          (coefficients, grid(control), channels, splines(first, weights, taps), dense, grid(size), threads))
 }

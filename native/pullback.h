@@ -41,6 +41,13 @@ struct Band {
   int width;
 };
 
+// Control points that matter to each voxel, along each axis: the first of `taps` of them, and their weights.
+struct Splines {
+  const int* first[3];
+  const float* weights[3];
+  int taps[3];
+};
+
 #define PB_KERNELS(X)                                                                                              \
   X(void, sample, (const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,    \
                    const float* plus, float scale, float* values, int threads),                                    \
@@ -76,7 +83,15 @@ struct Band {
                       double* joint, int threads), (fixed, warped, weight, count, bins, joint, threads))           \
   X(void, histogram_backward, (const float* fixed, const float* warped, const float* weight, int64_t count,        \
                                int bins, const float* gradient, double total, float* to_warped, int threads),      \
-    (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))
+    (fixed, warped, weight, count, bins, gradient, total, to_warped, threads))                                     \
+  X(void, mind, (const float* image, Grid size, const int* pairs, int channels, const int radius[3],               \
+                 const float limits[3], float* result, int threads),                                               \
+    (image, size, pairs, channels, radius, limits, result, threads))                                               \
+  X(void, ffd, (const float* coefficients, Grid control, int channels, const Splines& splines, float* dense,       \
+                Grid size, int threads), (coefficients, control, channels, splines, dense, size, threads))         \
+  X(void, ffd_backward, (float* coefficients, Grid control, int channels, const Splines& splines,                  \
+                         const float* dense, Grid size, int threads),                                              \
+    (coefficients, control, channels, splines, dense, size, threads))
 
 #define PB_DECLARE(type, name, parameters, arguments) type name parameters;
 namespace PB_ISA {

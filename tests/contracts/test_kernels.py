@@ -18,7 +18,7 @@ from pullback.ops import _dispatch
 SHAPES = [(9, 13), (3, 41), (1, 13), (13, 1), (5, 7, 11), (2, 3, 41), (1, 9, 13), (5, 1, 7), (5, 7, 1), (1, 1, 1)]
 DOUBLE = {"matrix", "mix"}  # these stay in double precision, whatever the images are in
 FINE = 1e-9
-COARSE = {"lncc": 5e-4}  # a ratio of small differences
+COARSE = {"lncc": 5e-4, "mind": 1e-4}  # ratios of small differences
 ROWS = [(op, row) for op, rows in _dispatch.ROWS.items() for row in rows]
 
 
@@ -136,6 +136,30 @@ def resize_cases() -> Iterator[Case]:
             yield Case("resize", f"{size} to {shape}", {"image": random(2, 2, *size)}, {"shape": shape})
 
 
+def mind_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        line = len(size) == 2 and 1 in size  # there, with all pairs but two alike, "ssc" is the same for every image
+        for radius, dilation in (((1, 1, 1), (2, 1, 2)), ((3, 2, 0), (1, 4, 0))):
+            for form in ("plain",) if line else ("ssc", "plain"):
+                options = {
+                    "radius_voxels": radius[: len(size)],
+                    "dilation_voxels": dilation[: len(size)],
+                    "form": form,
+                }
+                image = random(2, 2, *size, seed=3)
+                image[..., : size[-1] // 2] *= 1e-3  # noise below its least
+                yield Case("mind", f"{size} {radius} {dilation} {form}", {"image": image}, options)
+
+
+def ffd_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        for steps, start in ((1 / 2.7, 1.1), (0.5, -2.5), (1.3, 0.0)):
+            options = {"shape": size, "scale": (steps,) * len(size), "offset": (start,) * len(size)}
+            for control in ((5,) * len(size), size[::-1], (1, 3, 2)[: len(size)]):
+                name = f"{size} from {control} at {start}"
+                yield Case("ffd", name, {"coefficients": random(2, len(size), *control, seed=5) - 0.4}, options)
+
+
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "sample": sample_cases,
     "inside": inside_cases,
@@ -145,6 +169,8 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "smooth": smooth_cases,
     "lncc": lncc_cases,
     "joint_histogram": joint_histogram_cases,
+    "mind": mind_cases,
+    "ffd": ffd_cases,
     "jacobian": jacobian_cases,
     "resize": resize_cases,
 }
@@ -154,6 +180,8 @@ DIFFERENTIABLE = [
     ("exponential", "velocity"),
     *(("lncc", name) for name in ("fixed", "warped")),
     ("joint_histogram", "warped"),
+    ("mind", "image"),
+    ("ffd", "coefficients"),
     ("smooth", "image"),
     ("jacobian", "displacement"),
     ("resize", "image"),

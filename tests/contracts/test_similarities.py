@@ -5,19 +5,22 @@ import math
 import pytest
 import torch
 
-from pullback.energy import LNCC, MSE, NCC, MutualInformation, Term, WeightedSum
+from pullback.energy import LNCC, MIND, MSE, NCC, MutualInformation, Term, WeightedSum
 from pullback.errors import InputError
+from pullback.space import Space
 
 SIMILARITIES = {
     "mse": MSE(),
     "ncc": NCC(),
     "lncc": LNCC(radius_voxels=2),
+    "mind": MIND(radius_voxels=1, dilation_voxels=2),
+    "mind-plain": MIND(radius_voxels=1, dilation_voxels=2, form="plain"),
     "mutual-information": MutualInformation(bins=24),
     "mutual-information-plain": MutualInformation(bins=24, normalised=False),
     "weighted-sum": WeightedSum((Term(LNCC(radius_voxels=2), 0.5), Term(MSE(), 10.0))),
 }
 SHAPES = {"2d": (31, 44), "3d": (12, 17, 21)}
-PERFECT = {"mse": 1e-9, "ncc": 1e-5, "lncc": 1e-3, "weighted-sum": 1e-3}
+PERFECT = {"mse": 1e-9, "ncc": 1e-5, "lncc": 1e-3, "mind": 1e-9, "mind-plain": 1e-9, "weighted-sum": 1e-3}
 """How far from 0 identical images may be. The histogram's spline keeps mutual information well above; see below."""
 
 every_similarity = pytest.mark.parametrize("name", SIMILARITIES)
@@ -81,7 +84,7 @@ def test_one_loss_for_each_of_a_batch_and_items_do_not_mix(name, shape):
     assert len({round(float(x), 6) for x in alone}) == 3
 
 
-@every_similarity
+@pytest.mark.parametrize("name", [name for name in SIMILARITIES if not name.startswith("mind")])
 @every_shape
 def test_what_has_no_weight_does_not_matter(name, shape):
     fixed, warped = textured(shape), shifted(textured(shape), 1)
@@ -93,6 +96,19 @@ def test_what_has_no_weight_does_not_matter(name, shape):
     assert float((loss(name, fixed, broken) - loss(name, fixed, warped)).abs()) > 1e-3, "the damage is visible without"
     cropped = loss(name, fixed[..., 7:], warped[..., 7:])
     assert torch.allclose(loss(name, fixed, broken, weight), cropped, atol=1e-4), "no weight is as good as not there"
+
+
+@pytest.mark.parametrize("name", ["mind", "mind-plain"])
+@every_shape
+def test_a_descriptor_sees_no_farther_than_its_patches(name, shape):
+    """Beyond that, what has no weight does not matter either; but for the usual noise, which is that of the image."""
+    fixed, warped = textured(shape), shifted(textured(shape), 1)
+    weight, broken = torch.ones(1, 1, *shape), warped.clone()
+    weight[..., :7] = 0
+    broken[..., :4] = 1 - 0.9 * textured(shape, seed=5)[..., :4]  # radius 1 and dilation 2 away
+    assert float((loss(name, fixed, broken, weight) - loss(name, fixed, warped, weight)).abs()) < 1e-5
+    broken[..., :5] = 1 - 0.9 * textured(shape, seed=5)[..., :5]
+    assert float((loss(name, fixed, broken, weight) - loss(name, fixed, warped, weight)).abs()) > 1e-5
 
 
 @every_similarity
@@ -109,7 +125,9 @@ def test_only_the_proportions_of_the_weights_matter(name, shape):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_gradient_is_that_of_the_loss(name, weighted):
     fixed = textured((7, 9), dtype=torch.float64)
-    warped = (0.05 + 0.9 * textured((7, 9), seed=1, dtype=torch.float64)).requires_grad_()
+    warped = 0.05 + 0.9 * textured((7, 9), seed=1, dtype=torch.float64)
+    uneven = torch.rand(1, 1, 7, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    warped = (warped + 0.02 * uneven).requires_grad_()  # where it rises evenly, two patches may be alike: a kink
     weight = (
         torch.rand(1, 1, 7, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) if weighted else None
     )
@@ -173,6 +191,20 @@ def test_mutual_information_sees_through_any_change_of_contrast(name, remap):
     assert aligned < nothing - 0.1
 
 
+@pytest.mark.parametrize("name", ["mind", "mind-plain"])
+@pytest.mark.parametrize(
+    "remap", [lambda v: v**2, lambda v: 1 - v, lambda v: 1 - v**0.5], ids=["bent", "inverted", "both"]
+)
+@every_shape
+def test_descriptors_see_through_a_change_of_contrast(name, remap, shape):
+    fixed = textured(shape)
+    aligned, off = (float(loss(name, fixed, remap(shifted(fixed, by)))) for by in (0, 3))
+    nothing = float(loss(name, fixed, remap(textured(shape, seed=9))))
+    assert aligned < 0.25 * off
+    assert aligned < 0.25 * nothing
+    assert float(MSE().loss(fixed, remap(fixed))) > 1e-3, "to a difference it does matter"
+
+
 @every_similarity
 @every_shape
 def test_nothing_at_all_is_not_like_something(name, shape):
@@ -203,3 +235,10 @@ def test_only_signed_measures_know_what_unrelated_is():
 def test_images_of_different_shape_are_refused(name):
     with pytest.raises(InputError):
         loss(name, textured((9, 11)), textured((9, 12)))
+
+
+def test_descriptors_reach_as_far_in_mm_along_every_axis():
+    thick = MIND(radius_voxels=2, dilation_voxels=3).on(Space.of_array((8, 40, 40), (6.0, 1.5, 1.0)))
+    assert (thick.radii, thick.dilations) == ((0, 1, 2), (1, 2, 3))
+    single = MIND().on(Space.of_array((1, 40, 40), (6.0, 1.0, 1.0)))
+    assert (single.radii, single.dilations) == ((0, 1, 1), (0, 2, 2)), "a slice is not looked across"

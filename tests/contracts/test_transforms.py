@@ -8,11 +8,11 @@ import torch
 
 from pullback.errors import InputError
 from pullback.space import Space
-from pullback.transforms import Affine, Composite, Displacement, Transform, Velocity, split
+from pullback.transforms import Affine, BSpline, Composite, Displacement, Transform, Velocity, split
 from pullback.transforms.split import as_displacement
 
-KINDS = ["affine", "displacement", "velocity", "composite", "inverse"]
-SOLVED_MM = {"affine": 1e-9, "displacement": 5e-4, "velocity": 0.04, "composite": 5e-4, "inverse": 5e-4}
+KINDS = ["affine", "displacement", "bspline", "velocity", "composite", "inverse", "bspline-inverse"]
+SOLVED_MM = dict.fromkeys(KINDS, 5e-4) | {"affine": 1e-9, "velocity": 0.04}
 """How well T.inverse() undoes T: exactly, by iteration to 1e-4 mm, or up to the interpolation between squarings."""
 
 
@@ -40,6 +40,10 @@ def build(oblique_space, smooth_field):
             return Velocity(field, space)
         if kind == "inverse":
             return Displacement(field, space).inverse()
+        if kind.startswith("bspline"):  # control points of a lattice of its own, along the axes of the space
+            control = space.resized([max(4, n // 2) for n in space.shape])
+            spline = BSpline(smooth_field(control, largest_mm=2.5, seed=seed, dtype=dtype), control)
+            return spline if kind == "bspline" else spline.inverse()
         return affine(d, seed) @ Displacement(field, space) @ affine(d, seed + 1)
 
     return make
@@ -52,6 +56,11 @@ def tensors(value) -> list[torch.Tensor]:
     if isinstance(value, tuple):
         return [t for part in value for t in tensors(part)]
     return [t for f in fields(value) for t in tensors(getattr(value, f.name))] if is_dataclass(value) else []
+
+
+def vectors(transform) -> torch.Tensor:
+    """The field that a transform is made of."""
+    return transform.coefficients if isinstance(transform, BSpline) else transform.field
 
 
 def test_it_is_of_its_dimension_and_moves_something(kind, dimension, build, oblique_space, points_inside):
@@ -110,7 +119,7 @@ def test_a_double_precision_field_stays_so(kind, dimension, build, oblique_space
     space = oblique_space(dimension)
     transform = build(kind, dimension, dtype=torch.float64)
     expected = (transform(space.grid()) - space.grid()).movedim(-1, 0)
-    torch.testing.assert_close(transform.displace(space), expected, atol=1e-4 if kind == "inverse" else 1e-5, rtol=0)
+    torch.testing.assert_close(transform.displace(space), expected, atol=1e-4 if "inverse" in kind else 1e-5, rtol=0)
 
 
 def test_split_is_the_whole(kind, dimension, build, oblique_space):
@@ -185,15 +194,15 @@ def test_nothing_inside_changes_or_moves(kind, dimension, build, oblique_space):
 
 def test_answers_lie_on_the_device_of_what_was_asked(kind, dimension, build, oblique_space):
     """A "meta" tensor has a device and a shape and no numbers; an Inverse cannot be solved without numbers."""
-    if kind == "inverse":
+    if "inverse" in kind:
         pytest.skip("there is no accelerator in the tests, and numbers are needed to solve for an inverse")
     transform, space = build(kind, dimension), oblique_space(dimension)
     assert transform(torch.zeros(5, dimension, device="meta")).device.type == "meta"
     first = torch.zeros(dimension, *space.shape, device="meta")
     if kind == "affine":
         assert transform.displace(space, first).device.type == "meta"
-    elif kind in ("displacement", "velocity"):
-        there = type(transform)(transform.field.to("meta"), transform.space)
+    elif kind in ("displacement", "velocity", "bspline"):
+        there = type(transform)(vectors(transform).to("meta"), transform.space)
         assert there.displace(space).device.type == "meta"
         for start in (first, torch.zeros_like(first, device="cpu")):  # a matrix that comes first works on the CPU
             assert there.displace(space, start).device.type == "meta"
@@ -207,7 +216,7 @@ def test_its_description_is_one_line(kind, dimension, build):
 
 
 def test_gradients_reach_what_it_is_made_of(kind, dimension, build, oblique_space):
-    if kind == "inverse":
+    if "inverse" in kind:
         pytest.skip("an inverse is solved for; nothing is differentiated through it")
     transform, space = build(kind, dimension), oblique_space(dimension)
     if kind == "affine":
@@ -217,7 +226,7 @@ def test_gradients_reach_what_it_is_made_of(kind, dimension, build, oblique_spac
         leaf = transform.parts[1].field.clone().requires_grad_()
         whole = Composite((transform.parts[0], Displacement(leaf, transform.parts[1].space), transform.parts[2]))
     else:
-        leaf = transform.field.clone().requires_grad_()
+        leaf = vectors(transform).clone().requires_grad_()
         whole = type(transform)(leaf, transform.space)
     for asked in (lambda: whole.displace(space), lambda: whole(space.grid().float())):
         (gradient,) = torch.autograd.grad(asked().square().sum(), [leaf])

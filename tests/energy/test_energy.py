@@ -8,7 +8,7 @@ import torch
 from pullback.energy import MSE, NCC, Bending, Diffusion, Energy, Pair
 from pullback.energy.energy import overlap, shared
 from pullback.space import Space
-from pullback.transforms import Affine, Displacement
+from pullback.transforms import Affine, BSpline, Displacement
 
 SPACE = Space.of_array((30, 40), 1.5)
 
@@ -125,3 +125,18 @@ def test_masks_count_in_the_overlap():
     dot[..., 10:14, 10:14] = 1.0
     assert shared(pair(moving_weight=dot), identity) == pytest.approx(1.0), "a small region is all there is to find"
     assert overlap(pair(moving_weight=dot), identity) == pytest.approx(16 / SPACE.count)
+
+
+@pytest.mark.parametrize("regulariser", [Diffusion(), Bending()], ids=["diffusion", "bending"])
+def test_the_penalty_of_a_spline_is_about_that_of_its_dense_field(regulariser, smooth_field):
+    """Its coefficients are judged in the field's stead: the same where they hardly differ from it."""
+    control = Space.of_array((18, 22), 3.0)
+    spline = BSpline(smooth_field(control, 3.0), control)
+    dense = Displacement(spline.displace(control), control)
+    energy, bare = Energy(MSE(), regulariser, 5.0), Energy(MSE())
+    two = pair()
+    found, expected = (float(energy.loss(two, t)) - float(bare.loss(two, t)) for t in (spline, dense))
+    assert found == pytest.approx(expected, rel=0.25)
+    assert found > 1e-5
+    shifted = Affine.translation([0.5, 0.0]) @ spline
+    assert float(energy.loss(two, shifted)) - float(bare.loss(two, shifted)) == pytest.approx(found, rel=1e-3)

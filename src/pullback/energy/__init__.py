@@ -1,11 +1,13 @@
 """What is minimised: how unlike two images are, and how unlikely a deformation is."""
 
+from pullback.energy.described import described
 from pullback.energy.energy import Energy, Pair
 from pullback.energy.regulariser import Bending, Diffusion, Regulariser
-from pullback.energy.similarity import LNCC, MSE, NCC, MutualInformation, Similarity, Term, WeightedSum
+from pullback.energy.similarity import LNCC, MIND, MSE, NCC, MutualInformation, Similarity, Term, WeightedSum
 
 __all__ = [
     "LNCC",
+    "MIND",
     "MSE",
     "NCC",
     "Bending",
@@ -17,4 +19,5 @@ __all__ = [
     "Similarity",
     "Term",
     "WeightedSum",
+    "described",
 ]

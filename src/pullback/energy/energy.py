@@ -10,7 +10,7 @@ from pullback import ops
 from pullback.energy.regulariser import Regulariser
 from pullback.energy.similarity import Similarity
 from pullback.space import Space
-from pullback.transforms import Displacement, Transform
+from pullback.transforms import BSpline, Displacement, Transform
 from pullback.transforms.apply import Reading, reading
 from pullback.transforms.composite import Composite
 from pullback.typing import Batch, Float, Tensor
@@ -51,7 +51,8 @@ class Energy:
 
     Attributes:
         similarity: how unlike the images are.
-        regulariser: a penalty on the displacement field, for parametrisations that do not smooth by themselves.
+        regulariser: a penalty on the displacement field, for parametrisations that do not smooth by themselves; of a
+            B-spline it sees the coefficients, whose second differences are the spline's derivatives at its knots.
         regulariser_weight: what one unit of the penalty costs.
     """
 
@@ -69,6 +70,8 @@ class Energy:
             for part in transform.parts if isinstance(transform, Composite) else (transform,):
                 if isinstance(part, Displacement):
                     loss = loss + self.regulariser_weight * self.regulariser.loss(part.field, part.space)
+                elif isinstance(part, BSpline):
+                    loss = loss + self.regulariser_weight * self.regulariser.loss(part.coefficients, part.space)
         return loss
 
 

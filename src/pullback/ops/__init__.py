@@ -9,11 +9,13 @@ from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops._memory import reused
 from pullback.ops.compose import compose
 from pullback.ops.exponential import exponential
+from pullback.ops.ffd import ffd, ffd_fit, ffd_points, ffd_slopes
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
 from pullback.ops.largest import largest
 from pullback.ops.lncc import lncc
+from pullback.ops.mind import mind
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
 from pullback.ops.smooth import smooth
@@ -23,11 +25,16 @@ __all__ = [
     "compose",
     "explain",
     "exponential",
+    "ffd",
+    "ffd_fit",
+    "ffd_points",
+    "ffd_slopes",
     "inside",
     "jacobian",
     "joint_histogram",
     "largest",
     "lncc",
+    "mind",
     "recorded",
     "resize",
     "reused",

@@ -27,6 +27,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "largest": ("cpu", "reference"),
     "lncc": ("cpu", "reference"),
     "joint_histogram": ("cpu", "reference"),
+    "mind": ("cpu", "reference"),
+    "ffd": ("cpu", "reference"),
     "exponential": ("cpu", "reference"),
     "jacobian": ("cpu", "reference"),
     "resize": ("cpu", "reference"),

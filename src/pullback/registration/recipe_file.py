@@ -25,9 +25,16 @@ from pullback.registration.stage import Optimise, Stage
 
 KINDS: dict[type, tuple[type, ...]] = {
     Stage: (AlignCentres, Optimise),
-    optimise.Parametrisation: (optimise.Linear, optimise.Greedy),
+    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.BSpline),
     optimise.Optimiser: (optimise.GradientDescent, optimise.Adam, optimise.LBFGS),
-    energy.Similarity: (energy.MSE, energy.NCC, energy.LNCC, energy.MutualInformation, energy.WeightedSum),
+    energy.Similarity: (
+        energy.MSE,
+        energy.NCC,
+        energy.LNCC,
+        energy.MIND,
+        energy.MutualInformation,
+        energy.WeightedSum,
+    ),
     energy.Regulariser: (energy.Diffusion, energy.Bending),
 }
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 from pullback import ops
-from pullback.energy import Energy, Pair
+from pullback.energy import Energy, Pair, described
 from pullback.energy.energy import overlap, shared
 from pullback.errors import RecipeError
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
@@ -96,7 +96,6 @@ class Optimise(Stage):
         for number, level in enumerate(self.schedule.levels, start=1):
             pair = at_level(fixed, moving, level)
             space = pair.fixed_space
-            pair = pair if self.samples is None else scattered(pair, self.samples)
             params = (
                 self.model.start(space, initial, str(fixed.data.device))
                 if params is None
@@ -105,10 +104,12 @@ class Optimise(Stage):
             transform = self.model.build(params)
             if shared(pair, transform) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
+            energy, pair = described(self.energy, pair, transform)
+            pair = pair if self.samples is None else scattered(pair, self.samples)
             pair = replace(pair, covered=self.model.local and overlap(pair, transform) > COVERED)
             told = _Teller(self, number, level, done, watch)
             with ops.reused():
-                solution = self._level(pair, params, level, told)
+                solution = self._level(energy, pair, params, level, told)
             params, status = solution.params, solution.status
             history.append(LevelHistory(space.spacing, solution.history))
             done += _cost(level)
@@ -117,8 +118,8 @@ class Optimise(Stage):
         assert params is not None
         return Outcome(self.name, self.model.build(params), status, tuple(history))
 
-    def _level(self, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
-        objective = Objective(lambda p: self.energy.loss(pair, self.model.build(p)), self.model)
+    def _level(self, energy: Energy, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
+        objective = Objective(lambda p: energy.loss(pair, self.model.build(p)), self.model)
         return minimise(
             objective,
             params,

@@ -14,6 +14,7 @@ SIMILARITIES = {
     "MSE": "mean squared difference",
     "NCC": "correlation",
     "LNCC": "local correlation",
+    "MIND": "difference of descriptors",
     "MutualInformation": "mutual information",
 }
 

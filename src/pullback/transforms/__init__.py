@@ -8,6 +8,7 @@ Every transform is a value: call it on points, invert it, put one after another 
 
 from pullback.transforms.affine import Affine
 from pullback.transforms.apply import resample, resample_labels
+from pullback.transforms.bspline import BSpline
 from pullback.transforms.composite import Composite
 from pullback.transforms.displacement import Displacement
 from pullback.transforms.inverse import Inverse
@@ -17,6 +18,7 @@ from pullback.transforms.velocity import Velocity
 
 __all__ = [
     "Affine",
+    "BSpline",
     "Composite",
     "Displacement",
     "Inverse",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
 from pullback import ops
 from pullback.space import Space, apply_matrix
+from pullback.transforms.bspline import BSpline
 from pullback.transforms.displacement import Displacement
 from pullback.transforms.transform import Transform
 from pullback.typing import Field, PointsTensor, Tensor
@@ -24,10 +27,10 @@ class Inverse(Transform):
     halved. A folded field has no inverse in its folds: there the best y found is given.
 
     Attributes:
-        forward: the displacement to undo.
+        forward: the displacement to undo, or the B-spline.
     """
 
-    forward: Displacement
+    forward: Displacement | BSpline
 
     @property
     def dimension(self) -> int:
@@ -39,13 +42,13 @@ class Inverse(Transform):
         flat = points.reshape(-1, self.dimension)
         return self._solve(flat).reshape(points.shape)
 
-    def inverse(self) -> Displacement:
-        """The displacement itself."""
+    def inverse(self) -> Displacement | BSpline:
+        """What was to be undone, itself."""
         return self.forward
 
     def displace(self, space: Space, first: Field | None = None) -> Field:
         """See `Transform`."""
-        field = self.forward.field
+        field = self.forward.field if isinstance(self.forward, Displacement) else self.forward.coefficients
         first = None if first is None else first.to(field.device, torch.promote_types(first.dtype, field.dtype))
         grid = space.grid().to(field if first is None else first)
         points = grid if first is None else grid + first.movedim(0, -1)
@@ -58,13 +61,13 @@ class Inverse(Transform):
 
     def _solve(self, x: Tensor) -> Tensor:
         """Newton's method on every point at once; only those not yet solved are worked on."""
-        field = torch.cat([self.forward.field, _derivatives(self.forward)]).to(x)[None]
+        read = _reader(self.forward, x)
         best, error = x.clone(), torch.full_like(x[:, 0], torch.inf)
-        trial, pace = x - _read(self.forward, field, x)[0], torch.ones_like(error)
+        trial, pace = x - read(x)[0], torch.ones_like(error)
         step = torch.zeros_like(x)
         todo = torch.arange(len(x), device=x.device)
         for _ in range(STEPS):
-            u, slope = _read(self.forward, field, trial)
+            u, slope = read(trial)
             gap = x[todo] - trial - u
             size = gap.norm(dim=-1)
             better = size < error[todo]
@@ -79,6 +82,19 @@ class Inverse(Transform):
             todo, step, pace = todo[open_], step[open_], pace[open_]
             trial = best[todo] + pace[:, None] * step
         return best
+
+
+Reader: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Points (N, D) -> displacement (N, D) and the Jacobian matrix (N, D, D) of x + field(x) there."""
+
+
+def _reader(forward: Displacement | BSpline, x: Tensor) -> Reader:
+    """How to read what is to be undone, in the precision of x."""
+    if isinstance(forward, BSpline):
+        spline, eye = BSpline(forward.coefficients.to(x), forward.space), torch.eye(forward.dimension).to(x)
+        return lambda points: (spline.motion(points), spline.slope(points) + eye)
+    field = torch.cat([forward.field, _derivatives(forward)]).to(x)[None]
+    return lambda points: _read(forward, field, points)
 
 
 def _read(forward: Displacement, field: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

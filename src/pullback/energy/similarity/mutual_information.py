@@ -28,9 +28,8 @@ class MutualInformation(Similarity):
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
         channels = range(fixed.shape[1])
-        return torch.stack([self._loss(fixed[:, c : c + 1], warped[:, c : c + 1], weight) for c in channels]).mean(
-            dim=0
-        )
+        losses = [self._loss(fixed[:, c : c + 1], warped[:, c : c + 1], weight) for c in channels]
+        return torch.stack(losses).mean(dim=0)
 
     def _loss(self, fixed: Batch, warped: Batch, weight: Batch | None) -> Float[Tensor, " b"]:
         """The loss of images of one channel."""

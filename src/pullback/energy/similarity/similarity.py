@@ -40,6 +40,22 @@ class Similarity(ABC):
         del space
         return self
 
+    def features(self, image: Batch) -> Batch | None:
+        """What can be made of each image alone, once, and be warped in its place; None where brightness is compared.
+
+        Args:
+            image: (b, c, *spatial).
+
+        Returns:
+            (b, c times a set number, *spatial).
+        """
+        del image
+        return None
+
+    def of_features(self) -> Similarity:
+        """The measure that compares such features; itself where there are none."""
+        return self
+
 
 def weighted_mean(values: Batch, weight: Batch | None) -> Float[Tensor, "b c"]:
     """Mean over the voxels of each channel of each image; 0 where nothing has any weight."""

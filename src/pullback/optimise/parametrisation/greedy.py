@@ -8,9 +8,10 @@ import torch
 
 from pullback import ops
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
+from pullback.optimise.parametrisation.plane import within_plane
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Transform, split
-from pullback.typing import Field, Tensor
+from pullback.typing import Tensor
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ class Greedy(Parametrisation):
 
     def precondition(self, params: Params, gradient: Tensor) -> Tensor:
         """See `Parametrisation`; a single slice moves only within its plane."""
-        if 1 in params.space.shape:
-            gradient = _within_plane(gradient, params.space)
+        gradient = within_plane(gradient, params.space)
         return ops.smooth(gradient[None], self._sigmas(self.smooth_update_voxels, params.space))[0]
 
     def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
@@ -77,10 +77,3 @@ class Greedy(Parametrisation):
     def _sigmas(voxels: float, space: Space) -> list[float]:
         """The same reach in mm along every axis."""
         return [voxels * space.finest / s for s in space.spacing]
-
-
-def _within_plane(field: Field, space: Space) -> Field:
-    """The part of a vector field along the axes that have more than one voxel."""
-    wide = [a for a, n in enumerate(space.shape) if n > 1]
-    axes = torch.linalg.qr(space.linear[:, wide]).Q
-    return torch.einsum("ia,ja,j...->i...", axes.to(field), axes.to(field), field)
