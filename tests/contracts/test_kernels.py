@@ -112,6 +112,14 @@ def inside_cases() -> Iterator[Case]:
         yield Case("inside", f"{size} matrices", {"matrix": turned}, {"size": size, "shape": shape})
 
 
+def force_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d = len(size)
+        warped, gradient = random(2, 2, *size, seed=1), random(2, 2, *size, seed=2) - 0.5
+        mix = random(d, d, seed=3) - 0.3
+        yield Case("force", f"{size}", {"warped": warped, "gradient": gradient, "mix": mix})
+
+
 def largest_cases() -> Iterator[Case]:
     for size in SHAPES:
         yield Case("largest", f"{size}", {"field": random(len(size), *size, seed=1) - 0.7})
@@ -132,6 +140,7 @@ def resize_cases() -> Iterator[Case]:
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "sample": sample_cases,
     "inside": inside_cases,
+    "force": force_cases,
     "largest": largest_cases,
     "compose": compose_cases,
     "smooth": smooth_cases,

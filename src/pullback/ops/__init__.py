@@ -7,6 +7,7 @@ the caller. Ops know voxels only: no images, no files, no millimetres, no config
 
 from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops.compose import compose
+from pullback.ops.force import force
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
@@ -20,6 +21,7 @@ __all__ = [
     "Row",
     "compose",
     "explain",
+    "force",
     "inside",
     "jacobian",
     "joint_histogram",

@@ -102,7 +102,11 @@ class Optimise(Stage):
         return Outcome(self.name, self.model.build(params), status, tuple(history))
 
     def _level(self, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
-        objective = Objective(lambda p: self.energy.loss(pair, self.model.build(p)), self.model)
+        objective = Objective(
+            lambda p: self.energy.loss(pair, self.model.build(p)),
+            self.model,
+            (lambda p: self.energy.loss_and_force(pair, self.model.build(p))) if self.model.composed else None,
+        )
         return minimise(
             objective,
             params,
