@@ -40,7 +40,7 @@ class Parametrisation(ABC):
 
     @property
     def composed(self) -> bool:
-        """Whether it wants the gradient with respect to a displacement in mm that is applied first, on the fixed grid."""
+        """Whether it wants the gradient in a displacement (mm, on the fixed grid) applied before the transform."""
         return False
 
     @abstractmethod
