@@ -137,6 +137,11 @@ PB_EXPORT float pb_largest(const float* field, int components, int64_t count, in
   PB_CALL(largest, (field, components, count, threads))
 }
 
+PB_EXPORT void pb_force(const float* warped, const float* gradient, const int64_t size[3], int channels, int dim,
+                        const double* mix, float* field, int threads) {
+  PB_CALL(force, (warped, gradient, grid(size), channels, dim, mix, field, threads))
+}
+
 PB_EXPORT void pb_smooth(const float* image, const int64_t size[3], const float* z, int rz, const float* y, int ry,
                          const float* x, int rx, float* result, int threads) {
   const float* const taps[3] = {z, y, x};

@@ -19,7 +19,7 @@ namespace pb {
 namespace PB_ISA {
 namespace {
 
-constexpr float kFloor = 1e-5f;  // as FLOOR in the reference
+constexpr float kFloor = 1e-3f;  // as FLOOR in the reference
 constexpr int64_t kBandRows = 48;
 
 struct Problem {

@@ -74,6 +74,9 @@ struct Splines {
     (image, size, bands, shape, result, threads))                                                                  \
   X(float, largest, (const float* field, int components, int64_t count, int threads),                              \
     (field, components, count, threads))                                                                           \
+  X(void, force, (const float* warped, const float* gradient, Grid size, int channels, int dim, const double* mix,   \
+                  float* field, int threads),                                                                      \
+    (warped, gradient, size, channels, dim, mix, field, threads))                                                  \
   X(void, smooth, (const float* image, Grid size, const float* const taps[3], const int radius[3], float* result,  \
                    int threads), (image, size, taps, radius, result, threads))                                     \
   X(double, lncc, (const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3],   \

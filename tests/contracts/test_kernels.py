@@ -119,6 +119,14 @@ def inside_cases() -> Iterator[Case]:
         yield Case("inside", f"{size} matrices", {"matrix": turned}, {"size": size, "shape": shape})
 
 
+def force_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d = len(size)
+        warped, gradient = random(2, 2, *size, seed=1), random(2, 2, *size, seed=2) - 0.5
+        mix = random(d, d, seed=3) - 0.3
+        yield Case("force", f"{size}", {"warped": warped, "gradient": gradient, "mix": mix})
+
+
 def largest_cases() -> Iterator[Case]:
     for size in SHAPES:
         yield Case("largest", f"{size}", {"field": random(len(size), *size, seed=1) - 0.7})
@@ -163,6 +171,7 @@ def ffd_cases() -> Iterator[Case]:
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "sample": sample_cases,
     "inside": inside_cases,
+    "force": force_cases,
     "largest": largest_cases,
     "compose": compose_cases,
     "exponential": exponential_cases,
@@ -239,7 +248,7 @@ def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None)
 
 def test_every_op_has_cases():
     assert set(CASES) == set(_dispatch.ROWS)
-    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS) - {"inside", "largest"}
+    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS) - {"inside", "largest", "force"}
 
 
 @pytest.mark.parametrize(("op", "row"), ROWS)

@@ -140,3 +140,24 @@ def test_the_penalty_of_a_spline_is_about_that_of_its_dense_field(regulariser, s
     assert found > 1e-5
     shifted = Affine.translation([0.5, 0.0]) @ spline
     assert float(energy.loss(two, shifted)) - float(bare.loss(two, shifted)) == pytest.approx(found, rel=1e-3)
+
+
+@pytest.mark.parametrize("regulariser", [None, Diffusion()])
+def test_the_force_tells_how_the_energy_falls_under_a_step_that_is_composed(regulariser):
+    """Against a finite difference along a smooth step, at a transform far enough from the identity to matter."""
+    two, energy = pair(transform=Affine.translation([1.0, -0.5])), Energy(MSE(), regulariser, 0.01)
+    points = SPACE.grid()
+    waves = torch.tensor([[0.1, 0.05], [0.07, -0.1]], dtype=torch.float64)
+    smooth = torch.sin(points @ waves.T).movedim(-1, 0)
+    field, step = smooth.float(), torch.zeros(2, *SPACE.shape)
+    step[:, 3:-3, 3:-3] = 0.05 * smooth.flip(0).float()[:, 3:-3, 3:-3]  # the slope at the very edge is one-sided
+    affine = Affine.rigid(3.0, [0.5, 0.2], SPACE.centre)
+
+    def at(scale):
+        moved = Displacement(scale * step, SPACE)
+        composed = Displacement(Displacement(field, SPACE).displace(SPACE, moved.field), SPACE)
+        return float(energy.loss(replace(two, covered=True), affine @ composed))
+
+    loss, force = energy.loss_and_force(replace(two, covered=True), affine @ Displacement(field, SPACE))
+    assert loss == pytest.approx(at(0.0), rel=1e-5)
+    assert float((force * step).sum()) == pytest.approx((at(1.0) - at(-1.0)) / 2, rel=0.05)

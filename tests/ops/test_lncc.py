@@ -61,10 +61,19 @@ def test_the_scale_goes_from_perfect_to_opposed(dimension):
     image, other = images(dimension)
     box = (2,) * dimension
     assert float(ops.lncc(image, image, box)) == pytest.approx(0, abs=1e-4)
-    assert float(ops.lncc(image, 3 * image + 7, box)) == pytest.approx(0, abs=1e-4)
-    assert float(ops.lncc(image, 1 - image, box)) == pytest.approx(2, abs=2e-3)
+    strong = 10 * image  # far above the floor of the variance, which counts for agreement
+    assert float(ops.lncc(strong, 3 * strong + 7, box)) == pytest.approx(0, abs=1e-4)
+    assert float(ops.lncc(strong, -strong, box)) == pytest.approx(2, abs=2e-3)
     assert 0.9 < float(ops.lncc(image, other, box)) < 1.1
-    assert float(ops.lncc(image, torch.full_like(image, 0.5), box)) == pytest.approx(1, abs=1e-3)
+    assert float(ops.lncc(strong, torch.full_like(image, 0.5), box)) == pytest.approx(1, abs=1e-3)
+
+
+def test_contrast_far_below_the_floor_does_not_count(dimension):
+    """Noise in air must not pull: faint unrelated textures agree nearly as well as two flat images."""
+    image, other = images(dimension)
+    faint = [0.002 * x for x in (image, other)]
+    assert float(ops.lncc(*faint, (2,) * dimension)) < 1e-3
+    assert float(ops.lncc(image, other, (2,) * dimension)) > 0.9
 
 
 def test_the_mean_goes_over_channels_and_not_over_the_batch(dimension):

@@ -13,7 +13,7 @@ from pullback.space import Space
 from pullback.transforms import BSpline, Displacement, Transform
 from pullback.transforms.apply import Reading, reading
 from pullback.transforms.composite import Composite
-from pullback.typing import Batch, Float, Tensor
+from pullback.typing import Batch, Field, Float, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +64,44 @@ class Energy:
         """The energy of a transform on a pair, differentiable in the transform's tensors."""
         where = _where(pair, transform)
         warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
-        weight = _weight(pair, where)
+        loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, _weight(pair, where))[0]
+        return loss + sum(self._penalty(values, space) for values, space in _vectors(transform))
+
+    def loss_and_force(self, pair: Pair, transform: Transform) -> tuple[float, Field]:
+        """The energy, and its gradient with respect to a small displacement s that comes first: transform(x + s(x)).
+
+        That is the direction for steps that are composed; the gradient with respect to the transform's own field turns
+        with the field's Jacobian. The similarity's part needs no gradient of the reading, see `ops.force`; the
+        regulariser's is taken with respect to the field, which is the same where the field is small.
+
+        Returns:
+            The energy, and (D, *fixed_space.shape): energy per mm, along the world axes.
+        """
+        with torch.no_grad():
+            where = reading(transform, pair.moving_space, pair.fixed_space)
+            warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
+            weight = _weight(pair, where)
+        warped.requires_grad_()
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
-        if self.regulariser is not None:
-            for part in transform.parts if isinstance(transform, Composite) else (transform,):
-                if isinstance(part, Displacement):
-                    loss = loss + self.regulariser_weight * self.regulariser.loss(part.field, part.space)
-                elif isinstance(part, BSpline):
-                    loss = loss + self.regulariser_weight * self.regulariser.loss(part.coefficients, part.space)
-        return loss
+        (gradient,) = torch.autograd.grad(loss, warped)
+        force, total = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0], float(loss.detach())
+        for values, space in _vectors(transform) if self.regulariser is not None else ():
+            values = values.detach().requires_grad_()
+            penalty = self._penalty(values, space)
+            force, total = force + torch.autograd.grad(penalty, values)[0], total + float(penalty.detach())
+        return total, force
+
+    def _penalty(self, values: Field, space: Space) -> Float[Tensor, ""]:
+        if self.regulariser is None:
+            return values.new_zeros(())
+        return self.regulariser_weight * self.regulariser.loss(values, space)
+
+
+def _vectors(transform: Transform) -> list[tuple[Field, Space]]:
+    """What a regulariser sees: the vectors of each deformation in a transform, and the grid that carries them."""
+    parts = transform.parts if isinstance(transform, Composite) else (transform,)
+    fields = [(part.field, part.space) for part in parts if isinstance(part, Displacement)]
+    return fields + [(part.coefficients, part.space) for part in parts if isinstance(part, BSpline)]
 
 
 def overlap(pair: Pair, transform: Transform) -> float:

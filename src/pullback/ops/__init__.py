@@ -10,6 +10,7 @@ from pullback.ops._memory import reused
 from pullback.ops.compose import compose
 from pullback.ops.exponential import exponential
 from pullback.ops.ffd import ffd, ffd_fit, ffd_points, ffd_slopes
+from pullback.ops.force import force
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
@@ -29,6 +30,7 @@ __all__ = [
     "ffd_fit",
     "ffd_points",
     "ffd_slopes",
+    "force",
     "inside",
     "jacobian",
     "joint_histogram",

@@ -24,6 +24,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "inside": ("cpu", "reference"),
     "compose": ("cpu", "reference"),
     "smooth": ("cpu", "reference"),
+    "force": ("cpu", "reference"),
     "largest": ("cpu", "reference"),
     "lncc": ("cpu", "reference"),
     "joint_histogram": ("cpu", "reference"),

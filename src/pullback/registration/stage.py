@@ -119,7 +119,11 @@ class Optimise(Stage):
         return Outcome(self.name, self.model.build(params), status, tuple(history))
 
     def _level(self, energy: Energy, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
-        objective = Objective(lambda p: energy.loss(pair, self.model.build(p)), self.model)
+        objective = Objective(
+            lambda p: energy.loss(pair, self.model.build(p)),
+            self.model,
+            (lambda p: energy.loss_and_force(pair, self.model.build(p))) if self.model.composed else None,
+        )
         return minimise(
             objective,
             params,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 
@@ -25,10 +26,14 @@ class Greedy(Parametrisation):
     Attributes:
         smooth_update_voxels: sigma of the Gaussian on each step, in voxels of the finest axis of the level.
         smooth_total_voxels: sigma of the Gaussian on the displacement after each step, likewise.
+        gradient_of: whose slope drives a step. Of the warped image, it is the exact gradient with respect to a step
+            that is composed, and costs one pass less. Of the moving image where it is read, it does not fade where the
+            displacement compresses: better where tissue contracts to a fraction of its size.
     """
 
     smooth_update_voxels: float = 1.7
     smooth_total_voxels: float = 0.7
+    gradient_of: Literal["warped", "moving"] = "warped"
 
     @property
     def name(self) -> str:
@@ -39,6 +44,11 @@ class Greedy(Parametrisation):
     def local(self) -> bool:
         """See `Parametrisation`."""
         return True
+
+    @property
+    def composed(self) -> bool:
+        """See `Parametrisation`."""
+        return self.gradient_of == "warped"
 
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """See `Parametrisation`: an initial deformation becomes the field to start from."""

@@ -38,6 +38,11 @@ class Parametrisation(ABC):
         """Whether each number moves only its own neighbourhood, by little: no step turns the image out of view."""
         return False
 
+    @property
+    def composed(self) -> bool:
+        """Whether it wants the gradient in a displacement (mm, on the fixed grid) applied before the transform."""
+        return False
+
     @abstractmethod
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """The numbers that stand for the initial transform, on a level's grid."""

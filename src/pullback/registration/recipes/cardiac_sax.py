@@ -18,7 +18,11 @@ def cardiac_sax() -> Recipe:
             linear_stage("rigid", finest=4),  # breath-hold shifts
             linear_stage("affine", finest=2),  # and the part of the contraction that is the same everywhere
             Optimise(
-                Greedy(smooth_update_voxels=3.0, smooth_total_voxels=0.4),  # muscle moves as a whole: wide, fluid steps
+                Greedy(
+                    smooth_update_voxels=3.0,  # muscle moves as a whole: wide, fluid steps
+                    smooth_total_voxels=0.4,
+                    gradient_of="moving",  # still pulls where the cavity shrinks to a third
+                ),
                 Energy(
                     WeightedSum(
                         (

@@ -18,7 +18,11 @@ def multimodal() -> Recipe:
             linear_stage("rigid", finest=2),
             linear_stage("affine", finest=2),
             Optimise(
-                Greedy(smooth_update_voxels=4.0, smooth_total_voxels=1.5),  # stiff: mutual information is a weak guide
+                Greedy(  # stiff: mutual information is a weak guide
+                    smooth_update_voxels=4.0,
+                    smooth_total_voxels=1.5,
+                    gradient_of="moving",
+                ),
                 Energy(MutualInformation(bins=32)),
                 GradientDescent(step_voxels=0.25),
                 Schedule((Level(4, steps=60), Level(2, steps=40))),  # the finest level would fit noise
