@@ -33,8 +33,8 @@ def scattered(pair: Pair, samples: int) -> Pair:
     stride = max(1.0, (space.count / samples) ** (1 / max(sum(fine), 1)))
     lattice = space.resized(level_shape(space, stride * space.finest)) if stride > 1 else space
     generator = torch.Generator().manual_seed(SEED)
-    cells = torch.rand(space.dimension, *lattice.shape, generator=generator) - 0.5
-    cells *= torch.tensor(fine).view(-1, *[1] * space.dimension)
+    cells = torch.zeros(space.dimension, *lattice.shape)
+    cells[fine] = torch.rand(sum(fine), *lattice.shape, generator=generator) - 0.5
     away = torch.einsum("ij,j...->i...", lattice.linear.to(cells), cells).to(pair.fixed.device)
     matrix = (space.inverse @ lattice.matrix)[:-1]
 
