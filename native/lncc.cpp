@@ -3,8 +3,9 @@
 // Within a band of rows, sums over the box run along z (one plane enters, one leaves), then are added up over y and x.
 // From them come, at every voxel x, the coefficients a, b, c with
 //     d loss / d J(y) = w(y) [ I(y) box(a)(y) + J(y) box(b)(y) + box(c)(y) ],
-// which run through a second box in the same sweep, 2 radius planes behind. Bands have a set height, so that the number
-// of threads changes no bit; inputs are read twice (in and out), nothing but the gradient is written.
+// which run through a second box in the same sweep, 2 radius planes behind. A row is worked out in one way in
+// whatever band it lies, so that the number of threads changes no bit; inputs are read twice (in and out), nothing but
+// the gradient is written.
 //
 // Rows of the buffers are whole vectors long, with zeros beyond the image and one vector of zeros before it, so that
 // boxes along x are sums of shifted registers.
@@ -20,7 +21,7 @@ namespace PB_ISA {
 namespace {
 
 constexpr float kFloor = 1e-3f;  // as FLOOR in the reference
-constexpr int64_t kBandRows = 48;
+constexpr int64_t kMostRows = 48, kFewestRows = 16;  // of a band: all that it sums fits in the second-level cache
 
 struct Problem {
   const float *fixed, *warped, *weight;
@@ -76,20 +77,19 @@ class Band {
       shares_[x] = 1.0f / static_cast<float>(std::min(x + p_.rx, nx_ - 1) - std::max<int64_t>(x - p_.rx, 0) + 1);
   }
 
-  double run(float* gradient) {
+  // The gradient, and each row's part of the loss.
+  void run(float* gradient, double* losses) {
     const int64_t nz = p_.size.n[0];
-    double loss = 0;
     for (int64_t i = 0; i < nz + 2 * p_.rz; ++i) {
       const bool enters = i < nz, leaves = i >= slots_ && i - slots_ < nz;
       if (enters && leaves) turn_sums<true, true>(i);
       if (enters && !leaves) turn_sums<true, false>(i);
       if (!enters && leaves) turn_sums<false, true>(i);
       const int64_t centre = i - p_.rz, out = centre - p_.rz;
-      if (centre >= 0 && centre < nz) loss += coefficients(centre);
+      if (centre >= 0 && centre < nz) coefficients(centre, losses);
       if (centre >= nz && centre - slots_ >= 0) leave_totals(centre - slots_);
       if (gradient && out >= 0 && out < nz) write_gradient(out, gradient);
     }
-    return loss;
   }
 
  private:
@@ -145,20 +145,18 @@ class Band {
   }
 
   // The coefficients of plane z, into the ring (where they take the place of the plane that leaves) and the running
-  // totals; returns this band's part of the loss.
-  double coefficients(int64_t z) {
+  // totals.
+  void coefficients(int64_t z, double* losses) {
     const int64_t rows = s1_ - s0_;
     const float deep = static_cast<float>(std::min(z + p_.rz, p_.size.n[0] - 1) - std::max<int64_t>(z - p_.rz, 0) + 1);
-    double loss = 0;
     for (int64_t y = m0_; y < m1_; ++y) {
       const int64_t first = std::max<int64_t>(y - p_.ry, 0), last = std::min(y + p_.ry + 1, ny_);
       for (int f = 0; f < kSums; ++f)
         add_rows(sums_.data() + f * rows * wide_, first - s0_, last - s0_, wide_, wide_, row(f));
       const float share = 1.0f / (deep * static_cast<float>(last - first));
       const float part = coefficient_row(z, y, share);
-      if (y >= y0_ && y < y1_) loss += part;
+      if (y >= y0_ && y < y1_) losses[y] += part;
     }
-    return loss;
   }
 
   float coefficient_row(int64_t z, int64_t y, float share) {
@@ -217,20 +215,15 @@ class Band {
   std::vector<float> sums_, totals_, ring_, rows_, shares_;
 };
 
-template <bool Weighted, int RX>
-double band(const Problem& problem, int64_t y0, int64_t y1, float* gradient) {
-  return Band<Weighted, RX>(problem, y0, y1).run(gradient);
-}
-
 template <bool Weighted>
-double any_band(const Problem& problem, int64_t y0, int64_t y1, float* gradient) {
+void band(const Problem& problem, int64_t y0, int64_t y1, float* gradient, double* losses) {
   switch (problem.rx) {
-    case 0: return band<Weighted, 0>(problem, y0, y1, gradient);
-    case 1: return band<Weighted, 1>(problem, y0, y1, gradient);
-    case 2: return band<Weighted, 2>(problem, y0, y1, gradient);
-    case 3: return band<Weighted, 3>(problem, y0, y1, gradient);
-    case 4: return band<Weighted, 4>(problem, y0, y1, gradient);
-    default: return band<Weighted, -1>(problem, y0, y1, gradient);
+    case 0: return Band<Weighted, 0>(problem, y0, y1).run(gradient, losses);
+    case 1: return Band<Weighted, 1>(problem, y0, y1).run(gradient, losses);
+    case 2: return Band<Weighted, 2>(problem, y0, y1).run(gradient, losses);
+    case 3: return Band<Weighted, 3>(problem, y0, y1).run(gradient, losses);
+    case 4: return Band<Weighted, 4>(problem, y0, y1).run(gradient, losses);
+    default: return Band<Weighted, -1>(problem, y0, y1).run(gradient, losses);
   }
 }
 
@@ -239,17 +232,19 @@ double any_band(const Problem& problem, int64_t y0, int64_t y1, float* gradient)
 double lncc(const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3], float level,
             double total, float* gradient, int threads) {
   const Problem problem{fixed, warped, weight, size, radius[0], radius[1], radius[2], level, total};
-  const int64_t ny = size.n[1], bands = (ny + kBandRows - 1) / kBandRows;
-  std::vector<double> parts(bands);
+  const int64_t ny = size.n[1];
+  std::vector<double> losses(ny, 0.0);
   threads = useful_threads(size.count(), threads);
+  const int64_t fewest = (ny + kMostRows - 1) / kMostRows, turns = threads > 1 ? 2 * threads : 1;
+  const int64_t bands = std::max<int64_t>(1, std::min(std::max(fewest, (fewest + turns - 1) / turns * turns), ny / kFewestRows));
   parallel(bands, threads, [&](int64_t first, int64_t last, int) {
     for (int64_t k = first; k < last; ++k) {
       const int64_t y0 = ny * k / bands, y1 = ny * (k + 1) / bands;
-      parts[k] = weight ? any_band<true>(problem, y0, y1, gradient) : any_band<false>(problem, y0, y1, gradient);
+      weight ? band<true>(problem, y0, y1, gradient, losses.data()) : band<false>(problem, y0, y1, gradient, losses.data());
     }
   });
   double sum = 0;
-  for (double part : parts) sum += part;
+  for (const double loss : losses) sum += loss;
   return 1.0 - sum / total;
 }
 

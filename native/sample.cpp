@@ -252,8 +252,8 @@ void inside(Grid size, const Reading& where, float* mask, int threads) {
 // The largest Euclidean norm of the vectors of a field.
 float largest(const float* field, int components, int64_t count, int threads) {
   threads = useful_threads(count, threads);
-  std::vector<float> parts(threads, 0.0f);
-  parallel(count, threads, [&](int64_t first, int64_t last, int share) {
+  std::vector<float> parts(parts_of(count, threads), 0.0f);
+  parallel(count, threads, [&](int64_t first, int64_t last, int part) {
     Lanes most = {};
     for (int64_t v = first; v < last; v += kLanes) {
       Lanes square = {};
@@ -263,10 +263,10 @@ float largest(const float* field, int components, int64_t count, int threads) {
       }
       most = choose(square <= most, most, square);
     }
-    for (int k = 0; k < kLanes; ++k) parts[share] = most[k] <= parts[share] ? parts[share] : most[k];
+    for (int k = 0; k < kLanes; ++k) parts[part] = most[k] <= parts[part] ? parts[part] : most[k];
   });
   float most = 0.0f;
-  for (float part : parts) most = part <= most ? most : part;
+  for (const float part : parts) most = part <= most ? most : part;
   return std::sqrt(most);
 }
 
