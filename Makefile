@@ -11,10 +11,10 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs lint format types layers check clean
+.PHONY: help setup demo test docs lint format types layers check clean bench-peers
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## make .venv and install pullback and its tools into it
 
@@ -43,8 +43,12 @@ layers: $(STAMP)  ## check who imports whom (import-linter)
 
 check: test lint types layers docs  ## everything that CI checks
 
+bench-peers: $(STAMP)  ## compare with other tools, see docs/benchmarks.md (QUICK=1, STEPS="...", SIZE="192 224 192", REPEATS=3)
+	@$(BIN)/python benchmarks/peers/environments.py
+	@$(BIN)/python benchmarks/peers/compare.py $(STEPS) $(if $(QUICK),--quick) $(if $(SIZE),--size $(SIZE)) $(if $(REPEATS),--repeats $(REPEATS))
+
 clean:  ## remove the environment and everything that was made
-	rm -rf $(VENV) build dist demo-result .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench build dist demo-result .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch comes from constraints.txt only: a bare `torch` is a download of several gigabytes on Linux.
