@@ -1,6 +1,9 @@
 // The C interface: picks the best instruction set of this processor once, and forwards.
 #include <cstdlib>
 #include <cstring>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #define PB_ISA baseline
 #include "pullback.h"
@@ -70,6 +73,13 @@ PB_EXPORT int pb_version() { return 4; }
 
 PB_EXPORT const char* pb_instruction_set() {
   return pb::kLevel == pb::kAvx512 ? "avx512" : pb::kLevel == pb::kAvx2 ? "avx2" : "baseline";
+}
+
+// Gives memory that was freed back to the system, where the C library would keep it for later.
+PB_EXPORT void pb_trim() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
 }
 
 PB_EXPORT void pb_sample(const float* image, const int64_t size[3], int channels, const float* displacement,

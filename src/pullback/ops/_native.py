@@ -57,6 +57,13 @@ def loaded() -> ctypes.CDLL:
     return found
 
 
+def trim() -> None:
+    """Have the C library give freed memory back to the system."""
+    found = library()
+    if found is not None:
+        found.pb_trim()
+
+
 def suits(*tensors: Tensor) -> bool:
     """Whether the kernels can work on these tensors: single precision, on the CPU, not too large for their indices."""
     return all(

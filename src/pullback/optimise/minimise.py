@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import torch
@@ -75,25 +75,34 @@ def minimise(
         watch: called after every step with its number and loss.
     """
     state = optimiser.init(params, unit_mm)
-    best, best_loss, history = params, math.inf, []
+    best, history = _Best(params), []
+    objective = replace(objective, seen=best.see)
     status = Status.max_steps
     for count in range(steps):
-        new, state, loss = optimiser.step(objective, params, state)
+        params, state, loss = optimiser.step(objective, params, state)
         history.append(loss)
         watch(count + 1, loss)
         if not math.isfinite(loss):
-            return Solution(best, best_loss, tuple(history), Status.nonfinite)
-        if loss < best_loss:
-            best, best_loss = params, loss
-        params = new
+            return Solution(best.params, best.loss, tuple(history), Status.nonfinite)
         if optimiser.exhausted(state) or _flat(history, tolerance):
             status = Status.converged
             break
     with torch.no_grad():
         last = float(objective.loss(params))
-    if last < best_loss:
-        best, best_loss = params, last
-    return Solution(best, best_loss, tuple(history), status if math.isfinite(last) else Status.nonfinite)
+    best.see(params, last)
+    return Solution(best.params, best.loss, tuple(history), status if math.isfinite(last) else Status.nonfinite)
+
+
+@dataclass
+class _Best:
+    """The best numbers seen; told of each loss as soon as it is known, so that worse ones need not be kept."""
+
+    params: Params
+    loss: float = math.inf
+
+    def see(self, params: Params, loss: float) -> None:
+        if loss < self.loss:
+            self.params, self.loss = params, loss
 
 
 def _flat(history: list[float], tolerance: float) -> bool:

@@ -20,18 +20,23 @@ class Objective:
         model: what the numbers mean.
         loss_and_force: params -> the loss and its gradient with respect to a step, for models whose steps are composed
             (see `Parametrisation.composed`); None where the gradient with respect to the values is wanted.
+        seen: told of every set of numbers and its loss.
     """
 
     loss: Callable[[Params], Tensor]
     model: Parametrisation
     loss_and_force: Callable[[Params], tuple[float, Tensor]] | None = None
+    seen: Callable[[Params, float], None] = lambda params, loss: None
 
     def value_and_gradient(self, params: Params) -> tuple[float, Tensor]:
         """The loss and its (preconditioned) gradient with respect to the values, or to a step that is composed."""
         if self.loss_and_force is not None:
             found, force = self.loss_and_force(params)
+            self.seen(params, found)
             return found, self.model.precondition(params, force)
         values = params.values.detach().requires_grad_()
         loss = self.loss(Params(values, params.space, params.initial))
         (gradient,) = torch.autograd.grad(loss, values)
-        return float(loss.detach()), self.model.precondition(params, gradient)
+        found = float(loss.detach())
+        self.seen(params, found)
+        return found, self.model.precondition(params, gradient)

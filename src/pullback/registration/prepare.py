@@ -16,6 +16,8 @@ from pullback.typing import Batch, Float, Tensor
 MOSTLY = 0.5
 """A mask over more than this share of its image cuts something out of it; over less, it chooses a region."""
 LEAST_WEIGHT = 1e-3
+ENOUGH = 1_000_000
+"""So many values tell a percentile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,8 @@ class Prepare:
             counted = inside if both or float(inside.float().mean()) > MOSTLY else None
         names = [name] if len(data) == 1 else [f"{name} (channel {c + 1})" for c in range(len(data))]
         channels = [self._scaled(channel, counted, n) for channel, n in zip(data, names, strict=True)]
-        return Prepared(torch.stack(channels)[None], image.space, weight)
+        whole = channels[0][None] if len(channels) == 1 else torch.stack(channels)
+        return Prepared(whole[None], image.space, weight)
 
     def _scaled(self, channel: Float[Tensor, "*spatial"], counted: Tensor | None, name: str) -> Tensor:
         values = channel if counted is None else channel[counted]
@@ -103,12 +106,13 @@ class Prepare:
         if high <= low:
             where = "" if counted is None else " under its mask"
             raise InputError(f"the {name} image is constant{where} (every voxel is {low:g}): there is nothing to align")
-        return ((channel - low) / (high - low)).clamp(0, 1)
+        return (channel - low).div_(high - low).clamp_(0, 1)
 
 
 def percentiles(values: Tensor, wanted: tuple[float, ...]) -> list[float]:
-    """Percentiles of the values, each the value of one of them."""
-    flat = values.detach().flatten().cpu().numpy()
+    """Percentiles of the values, each the value of one of them; of millions, those of an even share of them."""
+    flat = values.detach().flatten()
+    flat = flat[:: max(1, flat.numel() // ENOUGH) | 1].cpu().numpy()  # an odd step does not stay in one column
     ranks = [round((flat.size - 1) * p / 100) for p in wanted]
     sorted_there = np.partition(flat, ranks)
     return [float(sorted_there[rank]) for rank in ranks]

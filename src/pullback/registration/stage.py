@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pullback import ops
 from pullback.energy import Energy, Pair, described
@@ -14,6 +16,7 @@ from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import scattered
+from pullback.space import Space
 from pullback.transforms import Transform
 
 COVERED = 0.98
@@ -89,36 +92,41 @@ class Optimise(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
-        params: Params | None = None
+        solution: Solution | None = None
         history: list[LevelHistory] = []
-        status = Status.converged
         done = 0.0
         for number, level in enumerate(self.schedule.levels, start=1):
             pair = at_level(fixed, moving, level)
-            space = pair.fixed_space
-            params = (
-                self.model.start(space, initial, str(fixed.data.device))
-                if params is None
-                else self.model.refine(params, space)
-            )
-            transform = self.model.build(params)
-            if shared(pair, transform) < LEAST_OVERLAP:
+            known = initial if solution is None else self.model.build(solution.params)
+            if shared(pair, known) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
-            energy, pair = described(self.energy, pair, transform)
-            pair = pair if self.samples is None else scattered(pair, self.samples)
-            pair = replace(pair, covered=self.model.local and overlap(pair, transform) > COVERED)
+            space = pair.fixed_space
+            start = partial(self._start, solution, space, initial, str(fixed.data.device))
             told = _Teller(self, number, level, done, watch)
             with ops.reused():
-                solution = self._level(energy, pair, params, level, told)
-            params, status = solution.params, solution.status
+                solution = self._level(*self._compared(pair, known), start, space.finest, level, told)
             history.append(LevelHistory(space.spacing, solution.history))
             done += _cost(level)
-            if not status.ok:
+            if not solution.status.ok:
                 break
-        assert params is not None
-        return Outcome(self.name, self.model.build(params), status, tuple(history))
+        assert solution is not None
+        return Outcome(self.name, self.model.build(solution.params), solution.status, tuple(history))
 
-    def _level(self, energy: Energy, pair: Pair, params: Params, level: Level, told: _Teller) -> Solution:
+    def _compared(self, pair: Pair, known: Transform) -> tuple[Energy, Pair]:
+        """What is minimised, and the images as it sees them."""
+        energy, pair = described(self.energy, pair, known)
+        pair = pair if self.samples is None else scattered(pair, self.samples)
+        return energy, replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
+
+    def _start(self, coarser: Solution | None, space: Space, initial: Transform, device: str) -> Params:
+        if coarser is None:
+            return self.model.start(space, initial, device)
+        return self.model.refine(coarser.params, space)
+
+    def _level(
+        self, energy: Energy, pair: Pair, start: Callable[[], Params], unit_mm: float, level: Level, told: _Teller
+    ) -> Solution:
+        """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
         objective = Objective(
             lambda p: energy.loss(pair, self.model.build(p)),
             self.model,
@@ -126,10 +134,10 @@ class Optimise(Stage):
         )
         return minimise(
             objective,
-            params,
+            start(),
             self.optimiser,
             steps=level.steps,
-            unit_mm=params.space.finest,
+            unit_mm=unit_mm,
             tolerance=self.schedule.tolerance,
             watch=told,
         )
