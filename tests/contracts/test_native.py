@@ -1,4 +1,4 @@
-"""The compiled kernels give the same bits for every number of threads, the same numbers for all instruction sets."""
+"""The compiled kernels give the same bits for every number of threads and on every instruction set."""
 
 import os
 import subprocess
@@ -52,6 +52,17 @@ def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
     )
     yield "compose", gradients(lambda a, b: ops.compose(a, b, mix, 0.7), field, field.flip(2))
     yield "exponential", gradients(lambda v: ops.exponential(v, mix, 3), field)
+    fixed, warped = image[:, :1], image[:, 1:]
+    weight = random(1, 1, *size, seed=4)
+    for name, w in (("plain", None), ("weighted", weight)):
+        yield f"lncc {name}", gradients(lambda j, w=w: ops.lncc(fixed, j, (2,) * d, w), warped)
+        yield f"histogram {name}", gradients(lambda j, w=w: ops.joint_histogram(fixed, j, 32, w), warped)
+    yield "linear", gradients(lambda m, u: ops.sample(image, m, u, mix), matrix, field)
+    yield "smooth", (ops.smooth(field, [1.7, 0.5, 2.6][:d]),)
+    yield "force", (ops.force(image, image.flip(2), mix),)
+    yield "inside", (ops.inside(size, matrix, field, mix),)
+    yield "largest", (torch.tensor(ops.largest(field[0])),)
+    yield "mind", (ops.mind(fixed, (1,) * d, (2,) * d),)
     yield "jacobian", (ops.jacobian(field, mix),)
     yield "resize", gradients(lambda i: ops.resize(i, tuple(n * 2 // 3 for n in size)), image)
 
@@ -77,8 +88,8 @@ def test_every_number_of_threads_gives_the_same_bits(size):
                 assert all(torch.equal(a, b) for a, b in zip(found, expected[name], strict=True)), (name, count)
 
 
-@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512"])
-def test_every_instruction_set_gives_the_same_numbers(isa, tmp_path):
+def test_every_instruction_set_gives_the_same_bits(tmp_path):
+    """Registrations follow their own losses: what differs in the last bit here differs by half a voxel in the end."""
     code = """
 import sys, torch
 sys.path.insert(0, sys.argv[1])
@@ -89,18 +100,17 @@ with ops.use_kernels("cpu"):
     torch.save(dict(results(SIZE)), sys.argv[2])
 print(_native.instruction_set())
 """
-    command = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "results.pt")]
-    environment = {**os.environ, "PULLBACK_ISA": isa}
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    if answer.stdout.strip() != isa:
-        pytest.skip(f"this processor has no {isa}; its best is {answer.stdout.strip()}")
-    found = torch.load(tmp_path / "results.pt")
-    with ops.use_kernels("reference"):
-        for name, expected in results(SIZE):
-            for a, b in zip(found[name], expected, strict=True):
-                # a position within rounding of a voxel's centre may count to either side of it, where slopes jump
-                wrong = int(((a - b).abs() > 3e-5 * max(1.0, float(b.abs().max()))).sum())
-                assert wrong <= 2e-4 * a.numel(), (name, wrong, a.numel())
+    answers = {}
+    for isa in ("baseline", "avx2", "avx512"):
+        file = tmp_path / f"{isa}.pt"
+        command = [sys.executable, "-c", code, str(Path(__file__).parent), str(file)]
+        environment = {**os.environ, "PULLBACK_ISA": isa}
+        found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+        answers[found] = torch.load(file)
+    expected = answers.pop("baseline")
+    for isa, found in answers.items():
+        for name, tensors in found.items():
+            assert all(torch.equal(a, b) for a, b in zip(tensors, expected[name], strict=True)), (name, isa)
 
 
 def test_what_the_reference_does_is_not_recorded_as_the_kernels():
