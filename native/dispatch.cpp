@@ -164,6 +164,16 @@ PB_EXPORT double pb_lncc(const float* fixed, const float* warped, const float* w
   PB_CALL(lncc, (fixed, warped, weight, grid(size), radius, level, total, gradient, threads))
 }
 
+PB_EXPORT void pb_moments(const float* fixed, const float* warped, const float* weight, int64_t count, float level,
+                          double* sums, int threads) {
+  PB_CALL(moments, (fixed, warped, weight, count, level, sums, threads))
+}
+
+PB_EXPORT void pb_mixture(const float* fixed, const float* warped, const float* weight, int64_t count, float of_fixed,
+                          float of_warped, float constant, float* result, int threads) {
+  PB_CALL(mixture, (fixed, warped, weight, count, of_fixed, of_warped, constant, result, threads))
+}
+
 PB_EXPORT void pb_histogram(const float* fixed, const float* warped, const float* weight, int64_t count, int bins,
                             double* joint, int threads) {
   PB_CALL(histogram, (fixed, warped, weight, count, bins, joint, threads))

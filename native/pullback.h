@@ -82,6 +82,11 @@ struct Splines {
   X(double, lncc, (const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3],   \
                    float level, double total, float* gradient, int threads),                                       \
     (fixed, warped, weight, size, radius, level, total, gradient, threads))                                        \
+  X(void, moments, (const float* fixed, const float* warped, const float* weight, int64_t count, float level,      \
+                    double* sums, int threads), (fixed, warped, weight, count, level, sums, threads))              \
+  X(void, mixture, (const float* fixed, const float* warped, const float* weight, int64_t count, float of_fixed,   \
+                    float of_warped, float constant, float* result, int threads),                                  \
+    (fixed, warped, weight, count, of_fixed, of_warped, constant, result, threads))                                \
   X(void, histogram, (const float* fixed, const float* warped, const float* weight, int64_t count, int bins,       \
                       double* joint, int threads), (fixed, warped, weight, count, bins, joint, threads))           \
   X(void, histogram_backward, (const float* fixed, const float* warped, const float* weight, int64_t count,        \

@@ -85,6 +85,13 @@ def smooth_cases() -> Iterator[Case]:
             yield Case("smooth", f"{size} {sigmas}", {"image": random(2, 3, *size)}, options)
 
 
+def whole_cases(op: str) -> Iterator[Case]:
+    for size in SHAPES:
+        tensors = {"fixed": random(2, 2, *size, seed=1), "warped": random(2, 2, *size, seed=2)}
+        yield Case(op, f"{size}", tensors)
+        yield Case(op, f"{size} weighted", {**tensors, "weight": random(2, 1, *size, seed=3)})
+
+
 def lncc_cases() -> Iterator[Case]:
     for size in SHAPES[:-1]:  # of a single voxel the variance is nothing but rounding
         for radius in ((2, 2, 2), (4, 3, 0)):  # in boxes of two or three voxels rounding is all there is
@@ -176,6 +183,8 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "compose": compose_cases,
     "exponential": exponential_cases,
     "smooth": smooth_cases,
+    "mse": lambda: whole_cases("mse"),
+    "ncc": lambda: whole_cases("ncc"),
     "lncc": lncc_cases,
     "joint_histogram": joint_histogram_cases,
     "mind": mind_cases,
@@ -187,7 +196,7 @@ DIFFERENTIABLE = [
     *(("sample", name) for name in ("image", "matrix", "displacement", "mix")),
     *(("compose", name) for name in ("outer", "inner")),
     ("exponential", "velocity"),
-    *(("lncc", name) for name in ("fixed", "warped")),
+    *((op, name) for op in ("mse", "ncc", "lncc") for name in ("fixed", "warped")),
     ("joint_histogram", "warped"),
     ("mind", "image"),
     ("ffd", "coefficients"),

@@ -56,6 +56,8 @@ def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
     weight = random(1, 1, *size, seed=4)
     for name, w in (("plain", None), ("weighted", weight)):
         yield f"lncc {name}", gradients(lambda j, w=w: ops.lncc(fixed, j, (2,) * d, w), warped)
+        yield f"mse {name}", gradients(lambda j, w=w: ops.mse(fixed, j, w), warped)
+        yield f"ncc {name}", gradients(lambda j, w=w: ops.ncc(fixed, j, w), warped)
         yield f"histogram {name}", gradients(lambda j, w=w: ops.joint_histogram(fixed, j, 32, w), warped)
     yield "linear", gradients(lambda m, u: ops.sample(image, m, u, mix), matrix, field)
     yield "smooth", (ops.smooth(field, [1.7, 0.5, 2.6][:d]),)

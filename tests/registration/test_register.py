@@ -98,7 +98,7 @@ def test_the_recipes_that_come_with_it_find_a_motion(name, dimension, paint, gri
     assert corner_error(result.transform, truth, space) < 0.1 * space.finest
 
 
-@pytest.mark.parametrize("name", ["deformable", "cardiac-sax"])
+@pytest.mark.parametrize("name", ["deformable", "fast", "cardiac-sax"])
 def test_a_smooth_deformation_is_recovered(name, paint, grid, smooth_field):
     space = grid(2)
     truth = Displacement(smooth_field(space, 4.0, dtype=torch.float64), space)

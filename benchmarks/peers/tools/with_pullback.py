@@ -2,7 +2,7 @@
 
 The recipes are those that come with it: `deformable` (the default), `cardiac-sax` for hearts, `rigid`, `affine`.
 Where no linear stage is wanted, the default recipe without its linear stages. Variant 100x50x10: the default's
-deformable stage, with Greedy's numbers of steps and none saved by its stopping rule.
+deformable stage, with Greedy's numbers of steps and none saved by its stopping rule. Variant fast: the recipe `fast`.
 The command always writes the warped image and a report of quality besides the transform; the peers' scripts do not.
 """
 
@@ -49,9 +49,9 @@ def make_recipe(path: str, kind: str, variant: str) -> None:
     from pullback.optimise import Level
     from pullback.registration import recipe_file, recipes
 
-    recipe = recipes.named("deformable")
+    recipe = recipes.named("fast" if variant == "fast" else "deformable")
     last = recipe.stages[-1]
-    if variant:
+    if variant not in ("", "fast"):
         levels = [Level(shrink, steps) for shrink, steps in zip((4, 2, 1), map(int, variant.split("x")), strict=True)]
         last = replace(last, schedule=replace(last.schedule, levels=tuple(levels), tolerance=0.0))
     stages = (last,) if kind == "deformable" else (*recipe.stages[:-1], last)

@@ -17,6 +17,8 @@ from pullback.ops.joint_histogram import joint_histogram
 from pullback.ops.largest import largest
 from pullback.ops.lncc import lncc
 from pullback.ops.mind import mind
+from pullback.ops.mse import mse
+from pullback.ops.ncc import ncc
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
 from pullback.ops.smooth import smooth
@@ -37,6 +39,8 @@ __all__ = [
     "largest",
     "lncc",
     "mind",
+    "mse",
+    "ncc",
     "recorded",
     "resize",
     "reused",

@@ -26,6 +26,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "smooth": ("cpu", "reference"),
     "force": ("cpu", "reference"),
     "largest": ("cpu", "reference"),
+    "mse": ("cpu", "reference"),
+    "ncc": ("cpu", "reference"),
     "lncc": ("cpu", "reference"),
     "joint_histogram": ("cpu", "reference"),
     "mind": ("cpu", "reference"),

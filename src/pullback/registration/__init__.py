@@ -7,6 +7,7 @@ from pullback.registration.prepare import Prepare, Prepared
 from pullback.registration.recipe import Recipe
 from pullback.registration.register import register
 from pullback.registration.registration import Registration
+from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Prepared",
     "Recipe",
     "Registration",
+    "Search",
     "Stage",
     "Step",
     "recipes",

@@ -112,7 +112,7 @@ class Prepare:
 def percentiles(values: Tensor, wanted: tuple[float, ...]) -> list[float]:
     """Percentiles of the values, each the value of one of them; of millions, those of an even share of them."""
     flat = values.detach().flatten()
-    flat = flat[:: max(1, flat.numel() // ENOUGH) | 1].cpu().numpy()  # an odd step does not stay in one column
-    ranks = [round((flat.size - 1) * p / 100) for p in wanted]
-    sorted_there = np.partition(flat, ranks)
+    counted = flat[:: max(1, flat.numel() // ENOUGH) | 1].cpu().numpy()  # an odd step does not stay in one column
+    ranks = [round((counted.size - 1) * p / 100) for p in wanted]
+    sorted_there = np.partition(counted, ranks)
     return [float(sorted_there[rank]) for rank in ranks]

@@ -59,6 +59,8 @@ RANGES = {
     "high_percentile": Range(0, 100, low_open=True),
     "least_overlap": SHARE,
     "margin": PART,
+    "step_degrees": Range(1, 180),
+    "keep": Range(1, 1000),
 }
 """By the name of the field, which means the same wherever it occurs."""
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from pullback.energy.similarity.similarity import Similarity, weighted_mean
+from pullback import ops
+from pullback.energy.similarity.similarity import Similarity
 from pullback.typing import Batch, Float, Tensor
 
 
@@ -12,4 +13,4 @@ class MSE(Similarity):
 
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
-        return weighted_mean((warped - fixed) ** 2, weight).mean(dim=1)
+        return ops.mse(fixed, warped, weight)

@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
-from pullback.energy.similarity.similarity import Similarity, weighted_mean
+from pullback import ops
+from pullback.energy.similarity.similarity import Similarity
 from pullback.typing import Batch, Float, Tensor
-
-FLOOR = 1e-8
-"""Its square is added to the product of the variances, so that a constant image is unrelated to every other."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +19,4 @@ class NCC(Similarity):
 
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
-        i, j = _centred(fixed, weight), _centred(warped, weight)
-        cov, var_i, var_j = (weighted_mean(p, weight) for p in (i * j, i * i, j * j))
-        return (1 - cov / torch.sqrt(var_i * var_j + FLOOR**2)).mean(dim=1)
-
-
-def _centred(image: Batch, weight: Batch | None) -> Batch:
-    """The image minus the mean of each of its channels."""
-    mean = weighted_mean(image, weight)
-    return image - mean.view(*mean.shape, *[1] * (image.ndim - 2))
+        return ops.ncc(fixed, warped, weight)

@@ -55,11 +55,3 @@ class Similarity(ABC):
     def of_features(self) -> Similarity:
         """The measure that compares such features; itself where there are none."""
         return self
-
-
-def weighted_mean(values: Batch, weight: Batch | None) -> Float[Tensor, "b c"]:
-    """Mean over the voxels of each channel of each image; 0 where nothing has any weight."""
-    if weight is None:
-        return values.flatten(2).mean(dim=2)
-    total = weight.flatten(2).sum(dim=2).clamp(min=1e-6)
-    return (values * weight).flatten(2).sum(dim=2) / total

@@ -6,11 +6,13 @@ from pullback.errors import RecipeError
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
+from pullback.registration.recipes.fast import fast
 from pullback.registration.recipes.linear import affine, rigid
 from pullback.registration.recipes.multimodal import multimodal
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "deformable": deformable,
+    "fast": fast,
     "rigid": rigid,
     "affine": affine,
     "multimodal": multimodal,
@@ -31,4 +33,4 @@ def named(name: str) -> Recipe:
     return make()
 
 
-__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "deformable", "multimodal", "named", "rigid"]
+__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "deformable", "fast", "multimodal", "named", "rigid"]

@@ -5,6 +5,7 @@ from pullback.optimise import LBFGS, Level, Linear, Schedule
 from pullback.optimise.parametrisation.linear import Freedom
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
+from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
 
 
@@ -13,7 +14,7 @@ def rigid() -> Recipe:
     return Recipe(
         name="rigid",
         description="Rotation and translation, any contrast: the same anatomy in another pose.",
-        stages=(AlignCentres(), linear_stage("rigid", finest=1)),
+        stages=(AlignCentres(), Search(), linear_stage("rigid", finest=1)),  # a picture may lie turned by any angle
     )
 
 
