@@ -11,6 +11,7 @@ from pathlib import Path
 
 NAMES = {
     "pullback": "pullback",
+    "pullback:fast": "pullback, fast",
     "pullback:100x50x10": "pullback, 100x50x10 steps",
     "greedy": "Greedy, NCC radius 2",
     "greedy:r4": "Greedy, NCC radius 4",

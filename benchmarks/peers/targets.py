@@ -33,21 +33,9 @@ def _judge(words: str, measured: str, met: bool) -> Verdict:
 def _deformable(found: list[Result], large: str) -> Iterator[Verdict]:
     for pair, words in ((large, "synthetic head"), ("brain_warp", "brain under a known warp")):
         tools = {r.tool: r for r in found if r.pair == pair and r.status == "done"}
-        if "pullback" not in tools:
-            continue
-        own = tools["pullback"]
-        for peer, share in (("greedy", 8), ("greedy:float", 8), ("ants:default", 20), ("ants:mid", 20), ("ants", 20)):
-            if peer in tools:
-                ratio = tools[peer].seconds / own.seconds
-                line = f"{words}: at most 1/{share} of the seconds of {peer}"
-                yield _judge(line, f"1/{ratio:.1f}", ratio >= share)
-        if "greedy" in tools:
-            peer = tools["greedy"]
-            errors = own.get("error_mean_voxels") or 0.0, peer.get("error_mean_voxels") or 0.0
-            line = f"{words}: error of the warp at most Greedy's"
-            yield _judge(line, f"{errors[0]:.3f} against {errors[1]:.3f} voxels", errors[0] <= errors[1])
-            share_of = own.peak_mb / peer.peak_mb
-            yield _judge(f"{words}: at most half of Greedy's peak memory", f"{share_of:.2f} of it", share_of <= 0.5)
+        for own in ("pullback", "pullback:fast"):
+            if own in tools:
+                yield from _known_warp(tools, own, f"{words}, {own}")
     for group in ("oasis", "cardiac"):
         pairs = {tool: [r for r in found if r.group == group and r.tool == tool] for tool in ("pullback", "greedy")}
         both = {r.pair for r in pairs["pullback"]} & {r.pair for r in pairs["greedy"]}
@@ -55,6 +43,21 @@ def _deformable(found: list[Result], large: str) -> Iterator[Verdict]:
         if own_dice is not None and peer_dice is not None:
             line = f"{group}: mean Dice at least Greedy's"
             yield _judge(line, f"{own_dice:.4f} against {peer_dice:.4f}, {len(both)} pairs", own_dice >= peer_dice)
+
+
+def _known_warp(tools: dict[str, Result], name: str, words: str) -> Iterator[Verdict]:
+    own = tools[name]
+    for peer, share in (("greedy", 8), ("greedy:float", 8), ("ants:default", 20), ("ants:mid", 20), ("ants", 20)):
+        if peer in tools:
+            ratio = tools[peer].seconds / own.seconds
+            yield _judge(f"{words}: at most 1/{share} of the seconds of {peer}", f"1/{ratio:.1f}", ratio >= share)
+    if "greedy" in tools:
+        peer = tools["greedy"]
+        errors = own.get("error_mean_voxels") or 0.0, peer.get("error_mean_voxels") or 0.0
+        line = f"{words}: error of the warp at most Greedy's"
+        yield _judge(line, f"{errors[0]:.3f} against {errors[1]:.3f} voxels", errors[0] <= errors[1])
+        share_of = own.peak_mb / peer.peak_mb
+        yield _judge(f"{words}: at most half of Greedy's peak memory", f"{share_of:.2f} of it", share_of <= 0.5)
 
 
 def _linear(found: list[Result]) -> Iterator[Verdict]:
