@@ -100,7 +100,7 @@ CASES = {
     GOOD + " --initial nowhere.h5": "cannot read nowhere.h5",
     GOOD + " --initial {bad}/transform.tfm": "cannot read",
     GOOD + " --initial {bad}/affine_3d.tfm": "the images are 2D but the initial transform is 3D",
-    GOOD + " --recipe elastic": "there is no recipe 'elastic'; choose one of deformable, fast, rigid, affine, multimodal",
+    GOOD + " --recipe elastic": "there is no recipe 'elastic'; choose one of deformable, fast, rigid",
     GOOD + " --recipe nowhere.yaml": "nowhere.yaml: there is no such file",
     GOOD + " --recipe {bad}/recipe.yaml": "kind must be one of AlignCentres, Search, Optimise; got 'Magic'",
     GOOD + " --recipe {bad}/recipe.txt": "it is not valid YAML",
