@@ -4,7 +4,7 @@
 
 Medians of several runs. GB/s counts each tensor that a kernel must read or write once, so 100 % of the copy would be a
 kernel that does nothing but move its data. Results take the memory of those before them, as in the loop of a
-registration. The field turns rows by up to 15 voxels, with slopes of 0.12. Run it on an otherwise idle machine.
+registration. The field moves voxels by up to 11, with slopes of about 0.12. Run it on an otherwise idle machine.
 """
 
 from __future__ import annotations

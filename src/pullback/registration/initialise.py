@@ -10,6 +10,7 @@ import torch
 from pullback.energy import Energy, MutualInformation, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.optimise import Level, Status
+from pullback.registration.candidate import Candidate
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
@@ -59,7 +60,7 @@ class AlignCentres(Stage):
                 best = candidate
         return Outcome(self.name, best.transform, Status.converged, notes=(f"started from: {best.name}",))
 
-    def _candidate(self, start: Start, pair: Pair, initial: Transform) -> _Candidate | None:
+    def _candidate(self, start: Start, pair: Pair, initial: Transform) -> Candidate | None:
         """A start and how it does; None where too little of the images meets."""
         transform = initial @ Affine.translation(self._shift(start, pair, initial))
         met = min(1.0, shared(pair, transform))
@@ -68,7 +69,7 @@ class AlignCentres(Stage):
             return None
         with torch.no_grad():
             loss = float(Energy(self.similarity).loss(pair, transform))
-        return _Candidate(start.replace("_", " "), transform, loss, met)
+        return Candidate(start.replace("_", " "), transform, loss, met)
 
     @staticmethod
     def _shift(start: Start, pair: Pair, initial: Transform) -> Tensor:
@@ -81,23 +82,6 @@ class AlignCentres(Stage):
             here = centre_of_mass(pair.fixed, pair.fixed_weight, pair.fixed_space)
             there = centre_of_mass(pair.moving, pair.moving_weight, pair.moving_space)
         return initial.inverse()(there) - here
-
-
-@dataclass(frozen=True, eq=False)
-class _Candidate:
-    """A start, the loss where the images meet, and how much of the smaller one (of what counts) meets the other."""
-
-    name: str
-    transform: Transform
-    loss: float
-    met: float
-
-    def unlike(self, worst: float) -> float:
-        """The loss, were everything that does not meet as bad as the worst start.
-
-        Else a start would win by hiding most of the images: few voxels always find something in common.
-        """
-        return self.met * self.loss + (1 - self.met) * worst
 
 
 def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Tensor, " d"]:

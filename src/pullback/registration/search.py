@@ -10,6 +10,7 @@ import torch
 from pullback.energy import Energy, MutualInformation, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.optimise import LBFGS, Level, Linear, Schedule, Status
+from pullback.registration.candidate import Candidate
 from pullback.registration.initialise import centre_of_mass
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
@@ -55,19 +56,21 @@ class Search(Stage):
         if fixed.space.dimension != 2:
             return Outcome(self.name, initial, Status.converged, notes=("a volume: no search",))
         pair = at_level(fixed, moving, Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1))
-        start = self._pose(pair, initial, 0.0)
+        start = self._pose(pair, initial, "0 degrees")
         if start is None:
             return Outcome(self.name, initial, Status.converged, notes=("too little overlap to search",))
-        found = [pose for pose in (self._pose(pair, t, a) for a, t in self._turned(pair, initial)) if pose is not None]
+        found = [
+            pose for pose in (self._pose(pair, t, name) for name, t in self._turned(pair, initial)) if pose is not None
+        ]
         worst = max(pose.loss for pose in (start, *found))
         best = sorted(found, key=lambda pose: pose.unlike(worst))[: self.keep]
         improved = [self._improved(fixed, moving, pair, pose) for pose in (start, *best)]
         start, winner = improved[0], min(improved, key=lambda pose: pose.unlike(worst))
         if winner.unlike(worst) >= start.unlike(worst) * (1 - self.margin):
             winner = start
-        return Outcome(self.name, winner.transform, Status.converged, notes=(f"turned by {winner.degrees:g} degrees",))
+        return Outcome(self.name, winner.transform, Status.converged, notes=(f"turned by {winner.name}",))
 
-    def _turned(self, pair: Pair, initial: Transform) -> Iterator[tuple[float, Transform]]:
+    def _turned(self, pair: Pair, initial: Transform) -> Iterator[tuple[str, Transform]]:
         """Every turn about every centre."""
         back = initial.inverse()
         mass = centre_of_mass(pair.fixed, pair.fixed_weight, pair.fixed_space)
@@ -77,29 +80,15 @@ class Search(Stage):
             degrees = 180.0 - k * self.step_degrees
             for centre, goal in ((mass, there), (view, beyond), (mass, mass)):
                 turn = Affine.about(rotation([degrees], 2), goal - centre, centre)
-                yield degrees, initial @ turn
+                yield f"{degrees:g} degrees", initial @ turn
 
-    def _pose(self, pair: Pair, transform: Transform, degrees: float) -> _Pose | None:
+    def _pose(self, pair: Pair, transform: Transform, name: str) -> Candidate | None:
         met = min(1.0, shared(pair, transform))
         if met < self.least_overlap:
             return None
         with torch.no_grad():
-            return _Pose(transform, degrees, float(Energy(self.similarity).loss(pair, transform)), met)
+            return Candidate(name, transform, float(Energy(self.similarity).loss(pair, transform)), met)
 
-    def _improved(self, fixed: Prepared, moving: Prepared, pair: Pair, pose: _Pose) -> _Pose:
+    def _improved(self, fixed: Prepared, moving: Prepared, pair: Pair, pose: Candidate) -> Candidate:
         """A pose after some steps, or itself where they lead out of view."""
-        return self._pose(pair, NEAR.run(fixed, moving, pose.transform).transform, pose.degrees) or pose
-
-
-@dataclass(frozen=True, eq=False)
-class _Pose:
-    """A transform, how far it was turned, its loss where the images meet, and how much of the smaller one does."""
-
-    transform: Transform
-    degrees: float
-    loss: float
-    met: float
-
-    def unlike(self, worst: float) -> float:
-        """The loss, were everything that does not meet as bad as the worst pose; see `initialise`."""
-        return self.met * self.loss + (1 - self.met) * worst
+        return self._pose(pair, NEAR.run(fixed, moving, pose.transform).transform, pose.name) or pose
