@@ -85,5 +85,5 @@ def test_a_shift_is_found_across_contrasts_and_noise():
 
 def test_a_field_needs_every_voxel():
     dense = next(s for s in named("deformable").stages if isinstance(s, Optimise) and s.model.local)
-    with pytest.raises(RecipeError, match="samples suit models of a few numbers; a deformable one needs every voxel"):
+    with pytest.raises(RecipeError, match="samples suit models of fewer numbers; a deformable one needs every voxel"):
         replace(dense, samples=1000)

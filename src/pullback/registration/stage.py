@@ -62,8 +62,8 @@ class Optimise(Stage):
         energy: what is minimised.
         optimiser: how.
         schedule: at which resolutions, for how long.
-        samples: at how many random places of the fixed image to compare, at most; at every voxel if None. For models of
-            a few numbers.
+        samples: at how many random places of the fixed image to compare, at most; at every voxel if None. For models
+            that do not move each voxel by itself.
 
     Raises:
         RecipeError: samples are asked for with a model that moves each voxel by itself.
@@ -76,8 +76,8 @@ class Optimise(Stage):
     samples: int | None = None
 
     def __post_init__(self) -> None:
-        if self.samples is not None and self.model.local:
-            raise RecipeError(f"samples suit models of a few numbers; a {self.model.name} one needs every voxel: leave "
+        if self.samples is not None and self.model.dense:
+            raise RecipeError(f"samples suit models of fewer numbers; a {self.model.name} one needs every voxel: leave "
                               "samples out")  # fmt: skip
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
+
 from pullback import ops
 from pullback.energy.similarity.mse import MSE
 from pullback.energy.similarity.similarity import Similarity
@@ -26,14 +28,15 @@ class MIND(Similarity):
     Attributes:
         radius_voxels: half width of the patches in voxels of the finest axis; other axes get the same reach in mm.
         dilation_voxels: how far off the compared patches are, likewise; not below a voxel on any axis that has several.
-        form: "ssc" compares neighbours with each other, "plain" with the middle, which noise there disturbs more.
+        form: "ssc" compares neighbours with each other, "plain" with the middle, which noise there disturbs more;
+            "both" has the channels of the two, whose mistakes are not the same.
         radii: half width along each axis, in voxels; set by `on` for each grid, or given outright.
         dilations: distance along each axis, likewise.
     """
 
     radius_voxels: int = 1
     dilation_voxels: int = 2
-    form: Literal["ssc", "plain"] = "ssc"
+    form: Literal["ssc", "plain", "both"] = "ssc"
     radii: Shape | None = None
     dilations: Shape | None = None
 
@@ -45,9 +48,11 @@ class MIND(Similarity):
         return replace(self, radii=self.radii or radii, dilations=self.dilations or far)
 
     def features(self, image: Batch) -> Batch:
-        """See `Similarity`: 12 channels for each of a 3-D image, 4 of a 2-D one (plain: 6 and 4)."""
+        """See `Similarity`: 12 channels for each of a 3-D image, 4 of a 2-D one (plain: 6 and 4; both: 18 and 8)."""
         d = image.ndim - 2
         radii, dilations = self.radii or (self.radius_voxels,) * d, self.dilations or (self.dilation_voxels,) * d
+        if self.form == "both":
+            return torch.cat([ops.mind(image, radii, dilations, form) for form in ("ssc", "plain")], dim=1)
         return ops.mind(image, radii, dilations, self.form)
 
     def of_features(self) -> MSE:

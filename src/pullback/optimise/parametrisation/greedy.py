@@ -46,6 +46,11 @@ class Greedy(Parametrisation):
         return True
 
     @property
+    def dense(self) -> bool:
+        """See `Parametrisation`."""
+        return True
+
+    @property
     def composed(self) -> bool:
         """See `Parametrisation`."""
         return self.gradient_of == "warped"

@@ -39,6 +39,11 @@ class Parametrisation(ABC):
         return False
 
     @property
+    def dense(self) -> bool:
+        """Whether each voxel of the fixed grid has numbers of its own, so that a few random places would not do."""
+        return False
+
+    @property
     def composed(self) -> bool:
         """Whether it wants the gradient in a displacement (mm, on the fixed grid) applied before the transform."""
         return False

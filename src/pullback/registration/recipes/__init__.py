@@ -8,7 +8,7 @@ from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
 from pullback.registration.recipes.linear import affine, rigid
-from pullback.registration.recipes.multimodal import multimodal
+from pullback.registration.recipes.multimodal import cardiac_multimodal, multimodal
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "deformable": deformable,
@@ -17,6 +17,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "affine": affine,
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
+    "cardiac-multimodal": cardiac_multimodal,
 }
 DEFAULT = "deformable"
 
@@ -33,4 +34,15 @@ def named(name: str) -> Recipe:
     return make()
 
 
-__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "deformable", "fast", "multimodal", "named", "rigid"]
+__all__ = [
+    "DEFAULT",
+    "RECIPES",
+    "affine",
+    "cardiac_multimodal",
+    "cardiac_sax",
+    "deformable",
+    "fast",
+    "multimodal",
+    "named",
+    "rigid",
+]

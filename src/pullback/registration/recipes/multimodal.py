@@ -1,31 +1,51 @@
-"""Multimodal: different contrasts, from affine to a stiff deformation."""
+"""Two different contrasts: mutual information for the pose, self-similarity for a spline."""
 
-from pullback.energy import Energy, MutualInformation
-from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.energy import MIND, Bending, Energy
+from pullback.optimise import LBFGS, BSpline, Level, Linear, Schedule
+from pullback.optimise.parametrisation.linear import Freedom
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
-from pullback.registration.stage import Optimise
+from pullback.registration.stage import Optimise, Stage
+
+PLACES = 1_000_000
+"""At most so many random places: on a grid, descriptors read between the voxels are blurred and look more alike."""
 
 
 def multimodal() -> Recipe:
-    """Two contrasts of one anatomy: cine and T2, T1 and T2, MR and CT."""
+    """Two contrasts of one anatomy: T1 and T2, MR and CT."""
     return Recipe(
         name="multimodal",
-        description="Affine, then a stiff smooth deformation, both by mutual information, for two different contrasts.",
+        description="Affine by mutual information, then a smooth spline by self-similarity: two different contrasts.",
         stages=(
             AlignCentres(),
             linear_stage("rigid", finest=2),
             linear_stage("affine", finest=2),
-            Optimise(
-                Greedy(  # stiff: mutual information is a weak guide
-                    smooth_update_voxels=4.0,
-                    smooth_total_voxels=1.5,
-                    gradient_of="moving",
-                ),
-                Energy(MutualInformation(bins=32)),
-                GradientDescent(step_voxels=0.25),
-                Schedule((Level(4, steps=60), Level(2, steps=40))),  # the finest level would fit noise
-            ),
+            _spline(bending=50.0, levels=(Level(4, steps=50), Level(2, steps=50), Level(1.4, steps=20))),
         ),
     )
+
+
+def cardiac_multimodal() -> Recipe:
+    """Two contrasts of one heart in one breath-hold position or nearly so: cine and T2, cine and late enhancement."""
+    return Recipe(
+        name="cardiac-multimodal",
+        description="Affine, then a stiff spline, for two contrasts of one heart: cine, T2, late enhancement, maps.",
+        stages=(
+            AlignCentres(),
+            linear_stage("rigid", finest=2),
+            # chest wall and heart may have moved apart: what is near tells more than the histogram of all
+            _by_descriptors("rigid", (Level(4, steps=50),)),
+            _by_descriptors("affine", (Level(4, steps=50), Level(2, steps=50))),
+            # the contrasts agree about few edges in the heart: a soft spline would follow those that do not
+            _spline(bending=500.0, levels=(Level(4, steps=50), Level(2, steps=50))),
+        ),
+    )
+
+
+def _by_descriptors(freedom: Freedom, levels: tuple[Level, ...]) -> Stage:
+    return Optimise(Linear(freedom), Energy(MIND(form="both")), LBFGS(), Schedule(levels), samples=PLACES)
+
+
+def _spline(bending: float, levels: tuple[Level, ...]) -> Stage:
+    return Optimise(BSpline(), Energy(MIND(form="both"), Bending(), bending), LBFGS(), Schedule(levels), samples=PLACES)
