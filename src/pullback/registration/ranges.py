@@ -52,6 +52,8 @@ RANGES = {
     "dilation_voxels": Range(1, 100),
     "radii": Range(0, 100),
     "dilations": Range(0, 100),
+    "sigma_mm": Range(0, 1000, low_open=True),
+    "threshold": Range(0, 1000, low_open=True),
     "bins": Range(4, 1024),
     "weight": Range(0, 1e12),
     "regulariser_weight": Range(0, 1e12),

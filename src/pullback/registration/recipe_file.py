@@ -34,6 +34,8 @@ KINDS: dict[type, tuple[type, ...]] = {
         energy.LNCC,
         energy.MIND,
         energy.MutualInformation,
+        energy.SoftDice,
+        energy.LandmarkDistance,
         energy.WeightedSum,
     ),
     energy.Regulariser: (energy.Diffusion, energy.Bending),

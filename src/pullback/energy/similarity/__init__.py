@@ -1,11 +1,24 @@
 """Measures of how unlike two images are; one file each."""
 
+from pullback.energy.similarity.landmark_distance import LandmarkDistance
 from pullback.energy.similarity.lncc import LNCC
 from pullback.energy.similarity.mind import MIND
 from pullback.energy.similarity.mse import MSE
 from pullback.energy.similarity.mutual_information import MutualInformation
 from pullback.energy.similarity.ncc import NCC
 from pullback.energy.similarity.similarity import Similarity
+from pullback.energy.similarity.soft_dice import SoftDice
 from pullback.energy.similarity.weighted_sum import Term, WeightedSum
 
-__all__ = ["LNCC", "MIND", "MSE", "NCC", "MutualInformation", "Similarity", "Term", "WeightedSum"]
+__all__ = [
+    "LNCC",
+    "MIND",
+    "MSE",
+    "NCC",
+    "LandmarkDistance",
+    "MutualInformation",
+    "Similarity",
+    "SoftDice",
+    "Term",
+    "WeightedSum",
+]
