@@ -30,6 +30,11 @@ class Further:
     masks: Mapping[str, tuple[Image | None, Image | None]] = field(default_factory=dict)
     landmarks: Landmarks | None = None
 
+    @property
+    def named(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.also or self.masks or self.landmarks)
+
 
 def similarities(value: Any) -> Iterator[Similarity]:
     """Every measure in a recipe or a part of it, sums as one."""

@@ -14,6 +14,7 @@ from pullback.energy.pair import overlap, shared
 from pullback.evaluate.deformation import jacobian_map
 from pullback.image import Image
 from pullback.optimise import Level, Status
+from pullback.registration.by_term import by_term
 from pullback.registration.check import check
 from pullback.registration.further import Further, check_further
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
@@ -79,7 +80,11 @@ def register(  # noqa: PLR0913 - the same as the front door
             break
     similarity, level = _judge(recipe)
     path = (start, *(outcome.transform for outcome in outcomes))
-    quality = _quality(at_level(f, m, level, similarity), path, similarity, fixed.space)
+    pair = at_level(f, m, level, similarity)
+    quality = _quality(pair, path, similarity, fixed.space)
+    if further.named:
+        notes = by_term(similarity, pair, _first_meeting(pair, path), transform)
+        outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
     status = _status(outcomes[-1].status, quality, similarity)
     return Registration(fixed, moving, transform, status, tuple(outcomes), quality, recipe)
 
