@@ -20,14 +20,13 @@ namespace pb {
 namespace PB_ISA {
 namespace {
 
-constexpr float kFloor = 1e-3f;  // as FLOOR in the reference
 constexpr int64_t kMostRows = 48, kFewestRows = 16;  // of a band: all that it sums fits in the second-level cache
 
 struct Problem {
   const float *fixed, *warped, *weight;
   Grid size;
   int rz, ry, rx;
-  float level;
+  float level, floor;
   double total;
 };
 
@@ -162,14 +161,14 @@ class Band {
   float coefficient_row(int64_t z, int64_t y, float share) {
     const int64_t field = (m1_ - m0_) * wide_, at = (z * ny_ + y) * nx_;
     float *into = slot(z) + (y - m0_) * wide_, *total = totals_.data() + (y - m0_) * wide_;
-    const float scale = static_cast<float>(-1.0 / p_.total);
+    const float scale = static_cast<float>(-1.0 / p_.total), least = p_.floor;
     Lanes part = {};
     for (int64_t x = 0; x < nx_; x += kLanes) {
       const Lanes w = Weighted ? load_some(p_.weight + at + x, nx_ - x) : choose(load(shares_.data() + x) > 0.0f, all(1.0f), Lanes{});
       const Lanes r = Weighted ? 1.0f / larger(boxed(5, x), all(1e-6f)) : share * load(shares_.data() + x);
-      const Lanes mi = boxed(0, x) * r, mj = boxed(1, x) * r, cov = boxed(4, x) * r - mi * mj + kFloor;
+      const Lanes mi = boxed(0, x) * r, mj = boxed(1, x) * r, cov = boxed(4, x) * r - mi * mj + least;
       const Lanes raw = boxed(3, x) * r - mj * mj;
-      const Lanes ei = larger(boxed(2, x) * r - mi * mi, Lanes{}) + kFloor, ej = larger(raw, Lanes{}) + kFloor;
+      const Lanes ei = larger(boxed(2, x) * r - mi * mi, Lanes{}) + least, ej = larger(raw, Lanes{}) + least;
       const Lanes d = 1.0f / (ei * ej), size = absolute(cov), s = cov * size * d, g = scale * w;
       const Lanes a = g * 2.0f * size * d * r;
       const Lanes b = choose(raw > 0.0f, -2.0f * g * s * ei * d * r, Lanes{});
@@ -230,8 +229,8 @@ void band(const Problem& problem, int64_t y0, int64_t y1, float* gradient, doubl
 }  // namespace
 
 double lncc(const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3], float level,
-            double total, float* gradient, int threads) {
-  const Problem problem{fixed, warped, weight, size, radius[0], radius[1], radius[2], level, total};
+            float floor, double total, float* gradient, int threads) {
+  const Problem problem{fixed, warped, weight, size, radius[0], radius[1], radius[2], level, floor, total};
   const int64_t ny = size.n[1];
   std::vector<double> losses(ny, 0.0);
   threads = useful_threads(size.count(), threads);

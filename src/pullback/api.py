@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,12 @@ from typing import Any, TypeAlias, overload
 import torch
 
 from pullback import __version__, io
+from pullback.energy import Landmarks
 from pullback.errors import InputError, noted
 from pullback.image import Image, Labels, Points
 from pullback.registration import Recipe, Registration, recipe_file, saved
 from pullback.registration import register as fold
+from pullback.registration.given import as_mask, given, told
 from pullback.registration.outcome import Watch, ignore
 from pullback.registration.recipes import RECIPES, named
 from pullback.space import Space
@@ -38,6 +40,9 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
     initial: Transform | str | Path | None = None,
     fixed_mask: Imageable | None = None,
     moving_mask: Imageable | None = None,
+    also: Mapping[str, tuple[Imageable, Imageable]] | None = None,
+    masks: Mapping[str, tuple[Imageable | None, Imageable | None]] | None = None,
+    landmarks: Landmarks | Sequence[Any] | None = None,
     device: str = "auto",
     threads: int | None = None,
     seed: int = 0,
@@ -53,6 +58,10 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
         initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
         fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
         moving_mask: the same for the moving image, on its own grid.
+        also: further pairs (fixed, moving) that terms of the recipe compare, by name: other sequences, or label maps
+            (`Labels`, or anything where a term with `SoftDice` names them). Each on a grid of its own.
+        masks: by name, for terms that ask for one: (fixed, moving), either of them None for all of it.
+        landmarks: (fixed, moving), each Points, a file, or (n, D) world mm; a third thing is sigma_mm, one for each.
         device: auto, cpu, cuda or mps.
         threads: number of CPU threads; as many as torch takes by default.
         seed: of every random choice; the same seed on the same machine gives the same bits.
@@ -73,23 +82,16 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
     """
     chosen = find_recipe(recipe)
     with noted() as notes:
-        images = [_image(thing, name) for thing, name in ((fixed, "fixed"), (moving, "moving"))]
-    masks = [None if m is None else _mask(m, name) for m, name in ((fixed_mask, "fixed"), (moving_mask, "moving"))]
-    images, masks = _alike(images, masks)
+        (f, m), own = _read(fixed, moving, fixed_mask, moving_mask)
+        further = given(also or {}, masks or {}, landmarks)
     start = io.read_transform(initial) if isinstance(initial, str | Path) else initial
     device = _device(device)
     with _settings(threads, seed):
         result = fold(
-            images[0],
-            images[1],
-            chosen,
-            initial=start,
-            fixed_mask=masks[0],
-            moving_mask=masks[1],
-            device=device,
+            f, m, chosen, initial=start, fixed_mask=own[0], moving_mask=own[1], further=further, device=device,
             watch=watch,
-        )
-        return replace(result, provenance=_provenance(fixed, moving, device, seed, notes))
+        )  # fmt: skip
+        return replace(result, provenance=_provenance(fixed, moving, device, seed, notes) | told(further))
 
 
 @overload
@@ -166,19 +168,18 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     return named(name)
 
 
+def _read(*things: Imageable | None) -> tuple[list[Image], list[Image | None]]:
+    """The two images, and their masks if there are any."""
+    names = ("fixed", "moving")
+    images = [_image(thing, name) for thing, name in zip(things[:2], names, strict=True)]
+    masks = [None if m is None else as_mask(m, name) for m, name in zip(things[2:], names, strict=True)]
+    return _alike(images, masks)
+
+
 def _image(thing: Imageable, name: str) -> Image:
     if thing is None:
         raise InputError(f"there is no {name} image: got None")
     return io.as_image(thing)
-
-
-def _mask(thing: Imageable, name: str) -> Image:
-    mask = _image(thing, f"{name} mask")
-    if not bool(torch.isfinite(mask.data).all()):
-        raise InputError(
-            f"the {name} mask holds NaN or infinite values; give 0 where voxels do not count, 1 where they do"
-        )
-    return Image(mask.data.clamp(0, 1).to(torch.float32), mask.space)
 
 
 def _alike(images: list[Image], masks: list[Image | None]) -> tuple[list[Image], list[Image | None]]:

@@ -103,6 +103,8 @@ def lncc_cases() -> Iterator[Case]:
                     yield Case(
                         "lncc", f"{size} {radius} {a},{b} {name}", tensors, {"radius_voxels": radius[: len(size)]}
                     )
+        tensors = {"fixed": random(1, 1, *size, seed=1), "warped": random(1, 1, *size, seed=2), "weight": None}
+        yield Case("lncc", f"{size} floor", tensors, {"radius_voxels": (2, 2, 2)[: len(size)], "floor": 0.02})
 
 
 def joint_histogram_cases() -> Iterator[Case]:

@@ -8,7 +8,7 @@ import torch
 
 from pullback import ops
 from pullback.errors import InputError
-from pullback.ops.lncc.reference import FLOOR
+from pullback.ops.lncc import FLOOR
 
 SIZES = {2: (7, 9), 3: (4, 6, 5)}
 RADII = {2: (2, 1), 3: (1, 2, 0)}
@@ -18,7 +18,7 @@ def images(d, count=2, seed=0):
     return torch.rand(count, 1, 1, *SIZES[d], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def oracle(fixed, warped, radius, weight=None):
+def oracle(fixed, warped, radius, weight=None, floor=FLOOR):
     """1 minus the weighted mean of the signed squared correlation in a box around each voxel."""
     fixed, warped = fixed.numpy(), warped.numpy()
     weight = np.ones(fixed.shape) if weight is None else weight.numpy()
@@ -30,8 +30,8 @@ def oracle(fixed, warped, radius, weight=None):
             continue
         f, g = f - (w * f).sum() / w.sum(), g - (w * g).sum() / w.sum()
         cov, var_f, var_g = ((w * a * b).sum() / w.sum() for a, b in ((f, g), (f, f), (g, g)))
-        cov += FLOOR
-        total += weight[voxel] * cov * abs(cov) / ((var_f + FLOOR) * (var_g + FLOOR))
+        cov += floor
+        total += weight[voxel] * cov * abs(cov) / ((var_f + floor) * (var_g + floor))
     return 1 - total / weight.sum()
 
 
@@ -39,6 +39,18 @@ def test_values_are_those_of_the_loops(dimension):
     fixed, warped = images(dimension)
     expected = oracle(fixed[0, 0], warped[0, 0], RADII[dimension])
     assert float(ops.lncc(fixed, warped, RADII[dimension])) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_floor_is_a_choice(dimension):
+    fixed, warped = images(dimension)
+    losses = []
+    for floor in (1e-6, 0.1):
+        expected = oracle(fixed[0, 0], warped[0, 0], RADII[dimension], floor=floor)
+        losses.append(float(ops.lncc(fixed, warped, RADII[dimension], floor=floor)))
+        assert losses[-1] == pytest.approx(expected, abs=1e-9)
+    assert losses[1] < losses[0] - 0.1
+    with pytest.raises(InputError, match="must be positive; got 0"):
+        ops.lncc(fixed, warped, RADII[dimension], floor=0.0)
 
 
 @pytest.mark.parametrize("kind", ["soft", "mask"])

@@ -224,6 +224,6 @@ def test_unknown_recipes_list_the_known_ones():
 
 def test_every_number_of_every_kind_has_a_range():
     kinds = [*(kind for kinds in recipe_file.KINDS.values() for kind in kinds), Prepare, Energy, Term, Schedule, Level]
-    types = ("float", "int", "Shape | None", "float | None", "int | None", int, float)
+    types = ("float", "int", "Shape | None", "tuple[float, ...] | None", "float | None", "int | None", int, float)
     number_fields = {f.name for kind in kinds for f in fields(kind) if f.type in types}
     assert number_fields == set(RANGES)

@@ -28,6 +28,9 @@ class Job:
         initial: where to start.
         fixed_mask: where the fixed image counts.
         moving_mask: where the moving image counts.
+        also: further pairs of images, by the name under which the recipe knows them.
+        masks: pairs of masks, likewise.
+        landmarks: files of the fixed and the moving points that belong together.
         labels: of the moving image, by the name of the file to write.
         points: of the fixed image, with the file they came from, by the name of the file to write.
         displacement: whether to write the displacement field.
@@ -41,6 +44,9 @@ class Job:
     initial: Transform | None
     fixed_mask: Image | None
     moving_mask: Image | None
+    also: dict[str, tuple[Image, Image]]
+    masks: dict[str, tuple[Image | None, Image | None]]
+    landmarks: tuple[Points, Points] | None
     labels: dict[str, Labels]
     points: dict[str, tuple[Points, Path]]
     displacement: bool
@@ -87,6 +93,9 @@ def read_job(options: Namespace) -> Job:
         None if options.initial is None else io.read_transform(options.initial),
         masks[0],
         masks[1],
+        {name: (io.read_image(f), io.read_image(m)) for name, (f, m) in named_pairs(options.also, "also").items()},
+        {name: (_read(f), _read(m)) for name, (f, m) in named_pairs(options.mask, "mask", optional=True).items()},
+        _landmarks(options),
         {name: _labels(path, frames["moving"]) for name, path in label_files.items()},
         {name: (io.read_points(path), path) for name, path in point_files.items()},
         options.displacement,
@@ -108,6 +117,41 @@ def _names(paths: Iterable[Path], ending: str) -> dict[str, Path]:
     return names
 
 
+def named_pairs(texts: Iterable[str], option: str, optional: bool = False) -> dict[str, tuple[Path, Path]]:
+    """{name: (fixed, moving)} from NAME=FIXED,MOVING; where it is optional, an empty one stands for none.
+
+    Example:
+        >>> named_pairs(["t1=a.nii,b.nii"], "also")["t1"][1].name
+        'b.nii'
+    """
+    pairs: dict[str, tuple[Path, Path]] = {}
+    for text in texts:
+        name, _, files = text.partition("=")
+        paths = [part.strip() for part in files.split(",")]
+        paths += [""] if optional and len(paths) == 1 else []
+        if not name.strip() or len(paths) != 2 or not any(paths) or not (optional or all(paths)):
+            form = "NAME=FIXED,MOVING" + (" (or NAME=FIXED, or NAME=,MOVING)" if optional else "")
+            raise InputError(f"--{option} needs {form}, file names without commas; got {text!r}")
+        if name.strip() in pairs:
+            raise InputError(f"--{option} {name.strip()} is given twice; give every pair a name of its own")
+        pairs[name.strip()] = (Path(paths[0]), Path(paths[1]))
+    return pairs
+
+
+def _read(path: Path) -> Image | None:
+    """An image; none for an empty name."""
+    return None if path == Path() else io.read_image(path)
+
+
+def _landmarks(options: Namespace) -> tuple[Points, Points] | None:
+    files = [options.fixed_points, options.moving_points]
+    if files == [None, None]:
+        return None
+    if None in files:
+        raise InputError("--fixed-points and --moving-points belong together: give both, in the same order of points")
+    return io.read_points(files[0]), io.read_points(files[1])
+
+
 def _labels(path: Path, frame: int | None) -> Labels:
     """Labels of one image, or of a series in time of which the moving image is a frame."""
     return io.read_labels(path, frame=frame if open_image(path).frames > 1 else None)
@@ -115,13 +159,17 @@ def _labels(path: Path, frame: int | None) -> Labels:
 
 def _spare_inputs(options: Namespace, written: list[str]) -> None:
     inputs = [options.fixed, options.moving, options.fixed_mask, options.moving_mask, options.initial]
+    inputs += [options.fixed_points, options.moving_points]
+    inputs += [path for pair in named_pairs(options.also, "also").values() for path in pair]
+    inputs += [path for pair in named_pairs(options.mask, "mask", optional=True).values() for path in pair]
     for path in filter(None, (*inputs, *options.labels, *options.points)):
         if path.name in written and path.parent.resolve() == options.out.resolve():
             raise InputError(f"{path} would be overwritten by the result; choose another folder for --out")
 
 
 def _origins(options: Namespace, frames: dict[str, int | None]) -> dict[str, str | int | None]:
-    files = {name: getattr(options, name) for name in ("fixed", "moving", "fixed_mask", "moving_mask", "initial")}
+    own = ("fixed", "moving", "fixed_mask", "moving_mask", "initial", "fixed_points", "moving_points")
+    files = {name: getattr(options, name) for name in own}
     paths = {name: str(path.absolute()) for name, path in files.items() if path is not None}
     return paths | {f"{name}_frame": frame for name, frame in frames.items()}
 

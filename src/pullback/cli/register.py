@@ -34,6 +34,13 @@ def parser() -> Parser:
     how.add_argument("--initial", metavar="FILE", type=file, help="a transform to start from, fixed -> moving")
     how.add_argument("--fixed-mask", metavar="FILE", type=file, help="where FIXED counts (above 0), on its grid")
     how.add_argument("--moving-mask", metavar="FILE", type=file, help="where MOVING counts (above 0), on its grid")
+    how.add_argument("--also", metavar="NAME=FIXED,MOVING", action="append", default=[], help="two further images or "
+                     "label maps that the recipe compares under this name (repeatable)")  # fmt: skip
+    how.add_argument("--mask", metavar="NAME=FIXED,MOVING", action="append", default=[], help="masks that the recipe "
+                     "knows under this name; NAME=FIXED and NAME=,MOVING give one (repeatable)")  # fmt: skip
+    for side, which in (("fixed", "FIXED"), ("moving", "MOVING")):
+        how.add_argument(f"--{side}-points", metavar="CSV", type=file, help=f"landmarks in {which} (world mm) that the "
+                         "recipe compares, in the same order for both")  # fmt: skip
     for name, what in (("frame", "both images"), ("fixed-frame", "FIXED"), ("moving-frame", "MOVING")):
         how.add_argument(f"--{name}", metavar="N", type=whole, help=f"which frame of {what} to take, from 0")
 
@@ -66,8 +73,8 @@ def run(options: Namespace) -> int:
         with progress(options.quiet, options.verbose) as watch:
             result = api.register(
                 job.fixed, job.moving, job.recipe, initial=job.initial, fixed_mask=job.fixed_mask,
-                moving_mask=job.moving_mask, device=options.device, threads=options.threads, seed=options.seed,
-                watch=watch,
+                moving_mask=job.moving_mask, also=job.also, masks=job.masks, landmarks=job.landmarks,
+                device=options.device, threads=options.threads, seed=options.seed, watch=watch,
             )  # fmt: skip
         result = replace(result, provenance=result.provenance | job.origins | ({"warnings": notes} if notes else {}))
         job.write(result, folder)

@@ -9,7 +9,8 @@ from itertools import product
 import torch
 
 from pullback import ops
-from pullback.energy.energy import Energy, Pair
+from pullback.energy.energy import Energy
+from pullback.energy.pair import Pair
 from pullback.space import Space
 from pullback.transforms import Transform, split
 from pullback.typing import Field, Matrix

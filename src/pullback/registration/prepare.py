@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from pullback import ops
+from pullback.energy.landmarks import Landmarks
+from pullback.energy.pair import Key
 from pullback.errors import InputError
 from pullback.image import Image
 from pullback.space import Space
@@ -28,11 +31,15 @@ class Prepared:
         data: (1, c, *space.shape) float32, scaled to [0, 1].
         space: its grid.
         weight: (1, 1, *space.shape) in [0, 1], its mask; None where every voxel counts.
+        also: further images of the same world, by the names of images and mask under which terms of a recipe know them.
+        landmarks: points of the fixed image and their partners; held by the fixed image.
     """
 
     data: Batch
     space: Space
     weight: Batch | None = None
+    also: Mapping[Key, Prepared] = field(default_factory=dict)
+    landmarks: Landmarks | None = None
 
     def on_level(self, space: Space) -> Prepared:
         """The same image on a coarser grid over the same field of view.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pullback.energy import Term, WeightedSum
 from pullback.errors import RecipeError
 from pullback.registration.prepare import Prepare
 from pullback.registration.ranges import check_ranges
-from pullback.registration.stage import Stage
+from pullback.registration.stage import Optimise, Stage
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,35 @@ class Recipe:
         if not self.stages:
             raise RecipeError(f"the recipe {self.name!r} has no stages; give it at least one")
         check_ranges(self)
+
+    def adding(self, *terms: Term, last: int | None = None) -> Recipe:
+        """The same recipe with further terms in what its stages minimise, for landmarks, labels and other images.
+
+        Args:
+            *terms: each a measure, its weight, and what it compares.
+            last: add them to the last so many stages that minimise something; to all of them by default.
+
+        Raises:
+            RecipeError: no stage minimises anything.
+
+        Example:
+            >>> from pullback.energy import SoftDice
+            >>> from pullback.registration import recipes
+            >>> guided = recipes.deformable().adding(Term(SoftDice(), 0.5, images="labels"), last=1)
+            >>> [term.images for term in guided.stages[-1].energy.similarity.terms]
+            [None, 'labels']
+        """
+        places = [k for k, stage in enumerate(self.stages) if isinstance(stage, Optimise)]
+        chosen = places if last is None else places[max(0, len(places) - last) :]
+        if not chosen:
+            raise RecipeError(f"the recipe {self.name!r} has no stage that minimises something, to which a term could "
+                              "be added")  # fmt: skip
+        stages = [_with(stage, terms) if k in chosen else stage for k, stage in enumerate(self.stages)]
+        return replace(self, stages=tuple(stages))
+
+
+def _with(stage: Stage, terms: tuple[Term, ...]) -> Stage:
+    assert isinstance(stage, Optimise)
+    present = stage.energy.similarity
+    known = present.terms if isinstance(present, WeightedSum) else (Term(present),)
+    return replace(stage, energy=replace(stage.energy, similarity=WeightedSum((*known, *terms))))

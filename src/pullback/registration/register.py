@@ -10,13 +10,16 @@ import torch
 
 from pullback import ops
 from pullback.energy import NCC, Energy, Pair, Similarity
-from pullback.energy.energy import overlap, shared
+from pullback.energy.pair import overlap, shared
 from pullback.evaluate.deformation import jacobian_map
 from pullback.image import Image
 from pullback.optimise import Level, Status
+from pullback.registration.by_term import by_term
 from pullback.registration.check import check
+from pullback.registration.further import Further, check_further
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
+from pullback.registration.prepare_further import prepare_further
 from pullback.registration.recipe import Recipe
 from pullback.registration.registration import Quality, Registration
 from pullback.registration.stage import LEAST_OVERLAP, Optimise, Stage, at_level
@@ -29,7 +32,7 @@ LEAST_RISE = 1e-3
 """A loss must rise by more than this to count as a rise."""
 
 
-def register(
+def register(  # noqa: PLR0913 - the same as the front door
     fixed: Image,
     moving: Image,
     recipe: Recipe,
@@ -37,6 +40,7 @@ def register(
     initial: Transform | None = None,
     fixed_mask: Image | None = None,
     moving_mask: Image | None = None,
+    further: Further | None = None,
     device: str = "cpu",
     watch: Watch = ignore,
 ) -> Registration:
@@ -49,6 +53,7 @@ def register(
         initial: fixed world -> moving world, as known so far; the identity (trust the headers) by default.
         fixed_mask: how much each fixed voxel counts, on the fixed grid.
         moving_mask: how much each moving voxel counts, on the moving grid.
+        further: images, masks and landmarks that terms of the recipe compare besides, by name.
         device: where to compute: cpu, cuda or mps.
         watch: called after every step.
 
@@ -56,11 +61,13 @@ def register(
         The result, also when it failed: see `Registration.ok` and `status`.
 
     Raises:
-        InputError: the images cannot be registered at all, see `check`.
+        InputError: the images cannot be registered at all, see `check`, or the recipe names what was not given.
     """
+    further = Further() if further is None else further
     check(fixed, moving, initial, fixed_mask, moving_mask)
+    check_further(recipe, further, fixed.dimension)
     start = Affine.identity(fixed.dimension) if initial is None else initial
-    f, m = recipe.prepare.pair(fixed, moving, fixed_mask, moving_mask, device)
+    f, m = prepare_further(recipe, further, (fixed, moving), (fixed_mask, moving_mask), device)
     outcomes: list[Outcome] = []
     transform: Transform = start
     whole = sum(stage.work for stage in recipe.stages)
@@ -73,7 +80,11 @@ def register(
             break
     similarity, level = _judge(recipe)
     path = (start, *(outcome.transform for outcome in outcomes))
-    quality = _quality(at_level(f, m, level), path, similarity, fixed.space)
+    pair = at_level(f, m, level, similarity)
+    quality = _quality(pair, path, similarity, fixed.space)
+    if further.named:
+        notes = by_term(similarity, pair, _first_meeting(pair, path), transform)
+        outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
     status = _status(outcomes[-1].status, quality, similarity)
     return Registration(fixed, moving, transform, status, tuple(outcomes), quality, recipe)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from pullback.energy import Energy, MutualInformation, Pair, Similarity
-from pullback.energy.energy import shared
+from pullback.energy.pair import shared
 from pullback.optimise import LBFGS, Level, Linear, Schedule, Status
 from pullback.registration.candidate import Candidate
 from pullback.registration.initialise import centre_of_mass
@@ -55,7 +55,8 @@ class Search(Stage):
         del watch
         if fixed.space.dimension != 2:
             return Outcome(self.name, initial, Status.converged, notes=("a volume: no search",))
-        pair = at_level(fixed, moving, Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1))
+        level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
+        pair = at_level(fixed, moving, level, self.similarity)
         start = self._pose(pair, initial, "0 degrees")
         if start is None:
             return Outcome(self.name, initial, Status.converged, notes=("too little overlap to search",))

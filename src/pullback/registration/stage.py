@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pullback import ops
-from pullback.energy import Energy, Pair, described
-from pullback.energy.energy import overlap, shared
+from pullback.energy import Compared, Energy, Pair, Similarity, described
+from pullback.energy.pair import overlap, shared
+from pullback.energy.part import ImagePart, Part
+from pullback.energy.terms import keys
 from pullback.errors import RecipeError
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
 from pullback.optimise.schedule import level_shape
@@ -96,7 +98,7 @@ class Optimise(Stage):
         history: list[LevelHistory] = []
         done = 0.0
         for number, level in enumerate(self.schedule.levels, start=1):
-            pair = at_level(fixed, moving, level)
+            pair = at_level(fixed, moving, level, self.energy.similarity)
             known = initial if solution is None else self.model.build(solution.params)
             if shared(pair, known) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
@@ -104,7 +106,7 @@ class Optimise(Stage):
             start = partial(self._start, solution, space, initial, str(fixed.data.device))
             told = _Teller(self, number, level, done, watch)
             with ops.reused():
-                solution = self._level(*self._compared(pair, known), start, space.finest, level, told)
+                solution = self._level(self._compared(pair, known), start, space.finest, level, told)
             history.append(LevelHistory(space.spacing, solution.history))
             done += _cost(level)
             if not solution.status.ok:
@@ -112,11 +114,18 @@ class Optimise(Stage):
         assert solution is not None
         return Outcome(self.name, self.model.build(solution.params), solution.status, tuple(history))
 
-    def _compared(self, pair: Pair, known: Transform) -> tuple[Energy, Pair]:
-        """What is minimised, and the images as it sees them."""
-        energy, pair = described(self.energy, pair, known)
+    def _compared(self, pair: Pair, known: Transform) -> Compared:
+        """What is minimised, and the images as each of its parts sees them."""
+        compared = self.energy.on(pair)
+        return replace(compared, parts=tuple(self._seen(part, known) for part in compared.parts))
+
+    def _seen(self, part: Part, known: Transform) -> Part:
+        if not isinstance(part, ImagePart):
+            return part
+        energy, pair = described(Energy(part.similarity), part.pair, known)
         pair = pair if self.samples is None else scattered(pair, self.samples)
-        return energy, replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
+        pair = replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
+        return replace(part, similarity=energy.similarity, pair=pair)
 
     def _start(self, coarser: Solution | None, space: Space, initial: Transform, device: str) -> Params:
         if coarser is None:
@@ -124,13 +133,13 @@ class Optimise(Stage):
         return self.model.refine(coarser.params, space)
 
     def _level(
-        self, energy: Energy, pair: Pair, start: Callable[[], Params], unit_mm: float, level: Level, told: _Teller
+        self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: _Teller
     ) -> Solution:
         """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
         objective = Objective(
-            lambda p: energy.loss(pair, self.model.build(p)),
+            lambda p: compared.loss(self.model.build(p)),
             self.model,
-            (lambda p: energy.loss_and_force(pair, self.model.build(p))) if self.model.composed else None,
+            (lambda p: compared.loss_and_force(self.model.build(p))) if self.model.composed else None,
         )
         return minimise(
             objective,
@@ -163,15 +172,30 @@ def _cost(level: Level) -> float:
     return level.steps / level.shrink**2
 
 
-def at_level(fixed: Prepared, moving: Prepared, level: Level) -> Pair:
+def at_level(fixed: Prepared, moving: Prepared, level: Level, similarity: Similarity | None = None) -> Pair:
     """Both images at the resolution of a level; the fixed image's finest axis sets the voxel size.
 
     A moving image that is only a little finer than that stays whole. At a shrink factor such as 1.25 the two grids then
     never fall on each other: if they did, a shift by whole voxels would read the moving image without any blur, others
     with, and mutual information takes less noise for better alignment (Pluim et al., Computer Vision and Image
     Understanding 77(2), 2000).
+
+    Args:
+        fixed: with what terms compare beside it.
+        moving: likewise.
+        level: the resolution.
+        similarity: what will be measured; the further images that it names come along.
     """
     spacing_mm = level.spacing_mm(fixed.space)
+    pair = _shrunk(fixed, moving, spacing_mm)
+    if similarity is None or (not fixed.also and fixed.landmarks is None):
+        return pair
+    named = [key for key in keys(similarity) if key in fixed.also]
+    also = {key: _shrunk(fixed.also[key], moving.also[key], spacing_mm) for key in named}
+    return replace(pair, also=also, landmarks=fixed.landmarks)
+
+
+def _shrunk(fixed: Prepared, moving: Prepared, spacing_mm: float) -> Pair:
     f = fixed.on_level(fixed.space.resized(level_shape(fixed.space, spacing_mm)))
     m = moving.on_level(moving.space.resized(level_shape(moving.space, spacing_mm, LITTLE_FINER)))
     return Pair(f.data, m.data, f.space, m.space, f.weight, m.weight)

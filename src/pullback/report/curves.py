@@ -16,6 +16,15 @@ SIMILARITIES = {
     "LNCC": "local correlation",
     "MIND": "difference of descriptors",
     "MutualInformation": "mutual information",
+    "MattesMutualInformation": "mutual information (Mattes)",
+    "NormalisedMutualInformation": "mutual information (Studholme)",
+    "RegionalMutualInformation": "mutual information in windows",
+    "CorrelationRatio": "correlation ratio",
+    "NormalisedGradient": "directions of edges",
+    "RobustDifference": "robust difference",
+    "SoftDice": "overlap of labels",
+    "LandmarkDistance": "distance of landmarks",
+    "WeightedSum": "a weighted sum",
 }
 
 

@@ -19,10 +19,14 @@ class LNCC(Similarity):
 
     Attributes:
         radius_voxels: half width of the box in voxels of the finest axis; other axes get the same reach in mm.
+        floor: a variance that is added to those of every box, of images scaled to [0, 1]: contrast well below its root,
+            3 % of the range by default, counts as none, so that noise does not pull. Smaller for clean images with
+            faint edges.
         radii: half width along each axis, in voxels; set by `on` for each grid, or given outright.
     """
 
     radius_voxels: int = 2
+    floor: float = 1e-3
     radii: Shape | None = None
 
     unrelated: ClassVar[float] = 1.0
@@ -37,4 +41,4 @@ class LNCC(Similarity):
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
         radii = self.radii or (self.radius_voxels,) * (fixed.ndim - 2)
-        return ops.lncc(fixed, warped, radii, weight)
+        return ops.lncc(fixed, warped, radii, weight, self.floor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
@@ -21,9 +21,9 @@ class MIND(Similarity):
     A descriptor tells which patches about a voxel are alike, and not how bright they are; see `ops.mind`. Those of both
     images are computed once for a level and then read as channels (`pullback.energy.described`): where it reads, the
     moving image's surroundings are those of its own grid, laid along the fixed image's axes when the level starts. What
-    turns during the level is neglected, as by Heinrich et al., MICCAI 2013. Called on a warped image outright, and as a
-    term of a WeightedSum, the measure describes the warped image afresh, which is exact and slow. A mask leaves voxels
-    out of the mean, but not out of their neighbours' patches.
+    turns during the level is neglected, as by Heinrich et al., MICCAI 2013. Called on a warped image outright, the
+    measure describes the warped image afresh, which is exact and slow. A mask leaves voxels out of the mean, but not
+    out of their neighbours' patches.
 
     Attributes:
         radius_voxels: half width of the patches in voxels of the finest axis; other axes get the same reach in mm.
@@ -39,6 +39,8 @@ class MIND(Similarity):
     form: Literal["ssc", "plain", "both"] = "ssc"
     radii: Shape | None = None
     dilations: Shape | None = None
+
+    has_features: ClassVar[bool] = True
 
     def on(self, space: Space) -> MIND:
         """Patches and distances in voxels of this grid: the same reach in mm along every axis, none across a slice."""

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-
-from pullback import ops
+from pullback.energy.similarity.entropies import entropies
 from pullback.energy.similarity.similarity import Similarity
 from pullback.typing import Batch, Float, Tensor
 
@@ -27,19 +25,7 @@ class MutualInformation(Similarity):
 
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
-        channels = range(fixed.shape[1])
-        losses = [self._loss(fixed[:, c : c + 1], warped[:, c : c + 1], weight) for c in channels]
-        return torch.stack(losses).mean(dim=0)
-
-    def _loss(self, fixed: Batch, warped: Batch, weight: Batch | None) -> Float[Tensor, " b"]:
-        """The loss of images of one channel."""
-        joint = ops.joint_histogram(fixed, warped, self.bins, weight)
-        h_fixed, h_warped = _entropy(joint.sum(dim=2)), _entropy(joint.sum(dim=1))
-        information = h_fixed + h_warped - _entropy(joint.flatten(1))
+        found = entropies(fixed, warped, self.bins, weight)
         if self.normalised:
-            return 1 - 2 * information / (h_fixed + h_warped).clamp(min=1e-6)
-        return h_fixed - information
-
-
-def _entropy(p: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
-    return -(p * torch.log(p.clamp(min=1e-12))).sum(dim=1)
+            return (1 - 2 * found.information / (found.fixed + found.warped).clamp(min=1e-6)).mean(dim=1)
+        return (found.fixed - found.information).mean(dim=1)

@@ -18,9 +18,13 @@ class Similarity(ABC):
     Attributes:
         unrelated: the loss of two images that have nothing to do with each other; what lies above is opposed contrast.
             Infinite for measures without such a number.
+        of_labels: whether it compares label maps (one channel for each label) and not brightness.
+        has_features: whether it compares `features` of each image.
     """
 
     unrelated: ClassVar[float] = math.inf
+    of_labels: ClassVar[bool] = False
+    has_features: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:

@@ -21,15 +21,15 @@ def supports(fixed: Tensor, warped: Tensor, *weight: Tensor) -> bool:
     return _native.suits(fixed, warped, *weight) and not wanted
 
 
-def lncc(fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None) -> Float[Tensor, " b"]:
+def lncc(fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None, floor: float) -> Float[Tensor, " b"]:
     """See `pullback.ops.lncc`."""
-    loss: Tensor = _LNCC.apply(fixed, warped, radius, weight)  # type: ignore[no-untyped-call]
+    loss: Tensor = _LNCC.apply(fixed, warped, radius, weight, floor)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _LNCC(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None) -> Tensor:
+    def forward(ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None, floor: float) -> Tensor:
         batch = max(len(fixed), len(warped), 1 if weight is None else len(weight))
         level = float(fixed.flatten()[::LEVEL_STRIDE].mean())
         fixed, warped = fixed.contiguous(), warped.contiguous()
@@ -41,7 +41,7 @@ class _LNCC(torch.autograd.Function):
             w = None if weight is None else weight[k % len(weight), 0]
             total = float(fixed[0, 0].numel() if w is None else w.sum(dtype=torch.float64)) * fixed.shape[1]
             parts = [
-                _one(fixed[k % len(fixed), c], warped[k % len(warped), c], w, radius, level, max(total, 1e-6),
+                _one(fixed[k % len(fixed), c], warped[k % len(warped), c], w, radius, (level, floor), max(total, 1e-6),
                      None if gradient is None else gradient[k, c])
                 for c in range(fixed.shape[1])
             ]  # fmt: skip
@@ -56,7 +56,7 @@ class _LNCC(torch.autograd.Function):
             gradient = gradient * upstream.view(-1, *[1] * (gradient.ndim - 1))
         if ctx.rows != len(gradient):
             gradient = gradient.sum(dim=0, keepdim=True)
-        return None, gradient, None, None
+        return None, gradient, None, None, None
 
 
 def _one(
@@ -64,11 +64,11 @@ def _one(
     warped: Tensor,
     weight: Tensor | None,
     radius: Shape,
-    level: float,
+    level: tuple[float, float],
     total: float,
     gradient: Tensor | None,
 ) -> float:
-    """1 - sum / total of one channel, and its gradient."""
+    """1 - sum / total of one channel, and its gradient; `level` holds what is taken off both images, and the floor."""
     radii = (ctypes.c_int * 3)(
         *([0] * (3 - fixed.ndim)), *(r if n > 1 else 0 for r, n in zip(radius, fixed.shape, strict=True))
     )
@@ -79,7 +79,7 @@ def _one(
             _native.pointer(weight),
             _native.size3(tuple(fixed.shape)),
             radii,
-            ctypes.c_float(level),
+            *(ctypes.c_float(number) for number in level),
             ctypes.c_double(total),
             _native.pointer(gradient),
             _native.threads(),

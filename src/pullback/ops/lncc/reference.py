@@ -7,17 +7,13 @@ import torch
 from pullback.ops._lines import along
 from pullback.typing import Batch, Float, Shape, Tensor
 
-FLOOR = 1e-3
-"""A variance that every box shares with its partner, of images scaled to about [0, 1]: boxes flat in both images agree,
-a flat box agrees with no other, and identical images are a true optimum, however faint they are. Contrast of less than
-about 3 % of the full range counts little, so that noise in air and in even tissue does not pull."""
-
 
 def lncc(
     fixed: Float[Tensor, "_b c *spatial"],
     warped: Float[Tensor, "_b c *spatial"],
     radius: Shape,
     weight: Float[Tensor, "_b 1 *spatial"] | None,
+    floor: float,
 ) -> Float[Tensor, " b"]:
     """See `pullback.ops.lncc`."""
     weight = torch.ones_like(fixed[:1, :1]) if weight is None else weight
@@ -28,8 +24,8 @@ def lncc(
     cov = box_sum(weight * i * j, radius) / n - mean_i * mean_j
     var_i = (box_sum(weight * i * i, radius) / n - mean_i**2).clamp(min=0)
     var_j = (box_sum(weight * j * j, radius) / n - mean_j**2).clamp(min=0)
-    cov = cov + FLOOR
-    squared = cov * cov.abs() / ((var_i + FLOOR) * (var_j + FLOOR))
+    cov = cov + floor
+    squared = cov * cov.abs() / ((var_i + floor) * (var_j + floor))
     axes = tuple(range(1, squared.ndim))
     total = (weight * squared).sum(dim=axes) / (weight.sum(dim=axes) * fixed.shape[1]).clamp(min=1e-6)
     return 1 - total

@@ -26,7 +26,7 @@ def cardiac_sax() -> Recipe:
                 Energy(
                     WeightedSum(
                         (
-                            Term(LNCC(radius_voxels=3), 1.0),  # every edge pulls, also where contrast is low
+                            Term(LNCC(radius_voxels=3, floor=1e-5), 1.0),  # every edge pulls, however low its contrast
                             Term(MSE(), 10.0),  # blood is bright and muscle dark: pulls walls that lie far apart
                         )
                     )

@@ -1,0 +1,116 @@
+"""Part: one addend of an energy, with the images or landmarks that it compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+
+from pullback import ops
+from pullback.energy.landmarks import Landmarks
+from pullback.energy.pair import Pair, counted_weight, where_read
+from pullback.energy.similarity import LandmarkDistance, Similarity
+from pullback.space import Space
+from pullback.transforms import Affine, Transform
+from pullback.typing import Field, Float, PointsTensor, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePart:
+    """weight x similarity(fixed, moving pulled back).
+
+    Attributes:
+        similarity: how unlike the images are.
+        pair: the images.
+        weight: what one unit of the loss counts.
+    """
+
+    similarity: Similarity
+    pair: Pair
+    weight: float = 1.0
+
+    def loss(self, transform: Transform) -> Float[Tensor, ""]:
+        """The addend, differentiable in the transform's tensors."""
+        pair = self.pair
+        where = where_read(pair, transform)
+        warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
+        measure = self.similarity.on(pair.fixed_space)
+        return self._weighed(measure.loss(pair.fixed, warped, counted_weight(pair, where))[0])
+
+    def loss_and_force(self, transform: Transform, space: Space) -> tuple[float, Field]:
+        """The addend, and its gradient with respect to a small displacement that comes first; see `Energy`.
+
+        That needs no gradient of the reading, see `ops.force`.
+
+        Args:
+            transform: fixed world -> moving world.
+            space: the grid of the displacement, and of the gradient.
+        """
+        pair = self.pair
+        with torch.no_grad():
+            where = where_read(pair, transform)
+            warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
+            weight = counted_weight(pair, where)
+        warped.requires_grad_()
+        loss = self._weighed(self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0])
+        (gradient,) = torch.autograd.grad(loss, warped)
+        force = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0]
+        return float(loss.detach()), carried(force, pair.fixed_space, space)
+
+    def _weighed(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        return loss if self.weight == 1 else self.weight * loss
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkPart:
+    """weight x distance of the landmarks.
+
+    Attributes:
+        similarity: how a distance is judged.
+        landmarks: the points, on the device of the images.
+        weight: what one unit of the loss counts.
+    """
+
+    similarity: LandmarkDistance
+    landmarks: Landmarks
+    weight: float = 1.0
+
+    def loss(self, transform: Transform) -> Float[Tensor, ""]:
+        """The addend, differentiable in the transform's tensors."""
+        return self._loss(transform, self._fixed(transform))
+
+    def loss_and_force(self, transform: Transform, space: Space) -> tuple[float, Field]:
+        """See `ImagePart`: a landmark pulls at the voxels of the grid about it, which the model's smoothing spreads."""
+        points = self._fixed(transform).detach().requires_grad_()
+        loss = self._loss(transform, points)
+        (pull,) = torch.autograd.grad(loss, points)
+        field = torch.zeros(1, space.dimension, *space.shape, device=pull.device, requires_grad=True)
+        there = ops.sample_points(field, space.to_voxels(points.detach()).to(field))
+        (force,) = torch.autograd.grad(there, field, pull.T.to(field))
+        return float(loss.detach()), force[0]
+
+    def _fixed(self, transform: Transform) -> PointsTensor:
+        """In double precision where the transform is a matrix; not so where that would copy its whole field."""
+        return self.landmarks.fixed.world.to(torch.float64 if isinstance(transform, Affine) else torch.float32)
+
+    def _loss(self, transform: Transform, points: PointsTensor) -> Float[Tensor, ""]:
+        moving = self.landmarks.moving.world.to(points)
+        apart = (transform.move(points) - moving).T[None]
+        if self.landmarks.sigma_mm is not None:
+            apart = apart * (self.similarity.sigma_mm / self.landmarks.sigma_mm).to(apart)
+        loss: Tensor = self.weight * self.similarity.loss(torch.zeros_like(apart), apart)[0]
+        return loss
+
+
+Part: TypeAlias = ImagePart | LandmarkPart
+
+
+def carried(force: Field, here: Space, space: Space) -> Field:
+    """The same force on another grid, whose displacement is read linearly at the voxels of the first one."""
+    if here.same_as(space):
+        return force
+    field = torch.zeros(1, space.dimension, *space.shape, device=force.device, requires_grad=True)
+    read = ops.sample(field, (space.inverse @ here.matrix)[:-1], shape=here.shape)
+    (there,) = torch.autograd.grad(read, field, force[None])
+    return there[0]

@@ -1,0 +1,88 @@
+"""terms: what an energy asks for by name, and its addends once that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pullback.energy.pair import Key, Pair
+from pullback.energy.part import ImagePart, LandmarkPart, Part
+from pullback.energy.similarity import LandmarkDistance, Similarity, Term, WeightedSum
+from pullback.errors import InputError
+
+MAIN: Key = (None, None)
+"""The two images themselves."""
+
+
+def flat(similarity: Similarity, weight: float = 1.0) -> Iterator[Term]:
+    """Every measure of a sum, and of the sums in it, with its weight; a single measure is a sum of one."""
+    if not isinstance(similarity, WeightedSum):
+        yield Term(similarity, weight)
+        return
+    for term in similarity.terms:
+        for part in flat(term.similarity, weight * term.weight):
+            yield replace(part, images=part.images or term.images, mask=part.mask or term.mask)
+
+
+def keys(similarity: Similarity) -> tuple[Key, ...]:
+    """The images and masks that a measure names, each combination once, without the two images themselves."""
+    found = (term.key for term in flat(similarity) if not isinstance(term.similarity, LandmarkDistance))
+    return tuple(dict.fromkeys(key for key in found if key != MAIN))
+
+
+def compares_landmarks(similarity: Similarity) -> bool:
+    """Whether a measure, or a term of it, is the distance of landmarks."""
+    return any(isinstance(term.similarity, LandmarkDistance) for term in flat(similarity))
+
+
+def parts(similarity: Similarity, pair: Pair) -> tuple[Part, ...]:
+    """The addends of an energy.
+
+    Measures of the same images stay together, so that these are pulled back once; but those that compare features are
+    by themselves, since they read other channels.
+
+    Args:
+        similarity: one measure, or a sum.
+        pair: the images, with those `also` that the measure names.
+
+    Raises:
+        InputError: the measure names images or a mask that are not there, or landmarks.
+    """
+    terms = list(flat(similarity))
+    if all(term.key == MAIN and not _apart(term.similarity) for term in terms):
+        return (ImagePart(similarity, pair),)
+    together: dict[Key, list[Term]] = {}
+    for term in terms:
+        if not _apart(term.similarity):
+            together.setdefault(term.key, []).append(Term(term.similarity, term.weight))
+    summed = [_summed(group, _seen(pair, key)) for key, group in together.items()]
+    return (*summed, *(_alone(term, pair) for term in terms if _apart(term.similarity)))
+
+
+def _apart(similarity: Similarity) -> bool:
+    return isinstance(similarity, LandmarkDistance) or similarity.has_features
+
+
+def _summed(group: list[Term], pair: Pair) -> Part:
+    if len(group) == 1:
+        return ImagePart(group[0].similarity, pair, group[0].weight)
+    return ImagePart(WeightedSum(tuple(group)), pair)
+
+
+def _alone(term: Term, pair: Pair) -> Part:
+    if not isinstance(term.similarity, LandmarkDistance):
+        return ImagePart(term.similarity, _seen(pair, term.key), term.weight)
+    if pair.landmarks is None:
+        raise InputError("a term compares landmarks, and there are none; give landmarks=(fixed, moving)")
+    return LandmarkPart(term.similarity, pair.landmarks, term.weight)
+
+
+def _seen(pair: Pair, key: Key) -> Pair:
+    """The images of a term."""
+    if key == MAIN:
+        return pair
+    if key not in pair.also:
+        images, mask = key
+        what = f"the mask {mask!r}" if images is None else f"the images {images!r}"
+        raise InputError(f"a term compares {what}, which are not there; give them to register")
+    return pair.also[key]

@@ -1,0 +1,88 @@
+"""Further: what else is known of the two images, by the names under which a recipe's terms ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeAlias
+
+from pullback.energy import Landmarks, Similarity
+from pullback.energy.terms import compares_landmarks, flat, keys
+from pullback.errors import InputError
+from pullback.image import Image, Labels
+from pullback.registration.recipe import Recipe
+
+Shown: TypeAlias = Image | Labels
+"""What a further pair may be: brightness, or labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Further:
+    """What else is known of the two images.
+
+    Attributes:
+        also: by name, further images of the fixed and of the moving world, each on a grid of its own.
+        masks: by name, where the fixed and where the moving world counts, each on its own grid; None for all of it.
+        landmarks: points that belong together.
+    """
+
+    also: Mapping[str, tuple[Shown, Shown]] = field(default_factory=dict)
+    masks: Mapping[str, tuple[Image | None, Image | None]] = field(default_factory=dict)
+    landmarks: Landmarks | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.also or self.masks or self.landmarks)
+
+
+def similarities(value: Any) -> Iterator[Similarity]:
+    """Every measure in a recipe or a part of it, sums as one."""
+    if isinstance(value, Similarity):
+        yield value
+    elif is_dataclass(value):
+        for f in fields(value):
+            item = getattr(value, f.name)
+            for part in item if isinstance(item, tuple) else (item,):
+                yield from similarities(part)
+
+
+def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
+    """Whether the recipe and what was given name the same things.
+
+    Raises:
+        InputError: something is named that was not given, or given and named nowhere, or of another dimension.
+    """
+    found = list(similarities(recipe))
+    wanted = [key for similarity in found for key in keys(similarity)]
+    _match(recipe, "images", {images for images, _ in wanted if images}, further.also, "also")
+    _match(recipe, "mask", {mask for _, mask in wanted if mask}, further.masks, "masks")
+    points = any(compares_landmarks(similarity) for similarity in found)
+    if points and further.landmarks is None:
+        raise InputError(f"the recipe {recipe.name!r} compares landmarks, and none were given; give "
+                         "landmarks=(fixed, moving) (--fixed-points and --moving-points)")  # fmt: skip
+    if further.landmarks is not None and not points:
+        raise InputError(f"landmarks were given, but the recipe {recipe.name!r} compares none; add a term with "
+                         "LandmarkDistance to it (Recipe.adding, or its YAML file), or leave them out")  # fmt: skip
+    given = [(f"the images {name!r}", image.dimension) for name, pair in further.also.items() for image in pair]
+    given += [(f"the mask {name!r}", m.dimension) for name, pair in further.masks.items() for m in pair if m]
+    given += [("the landmarks", further.landmarks.fixed.dimension)] if further.landmarks else []
+    for what, has in given:
+        if has != dimension:
+            raise InputError(f"{what} are {has}D but the two images to register are {dimension}D")
+
+
+def of_labels(recipe: Recipe, name: str) -> bool:
+    """Whether some term of the recipe takes these images for label maps."""
+    terms = (term for similarity in similarities(recipe) for term in flat(similarity))
+    return any(term.images == name and term.similarity.of_labels for term in terms)
+
+
+def _match(recipe: Recipe, what: str, wanted: Iterable[str], given: Iterable[str], option: str) -> None:
+    for name in sorted(set(wanted) - set(given)):
+        flag = f"--{option.removesuffix('s')} {name}=FIXED,MOVING"
+        raise InputError(f"the recipe {recipe.name!r} compares the {what} {name!r}, not among what was given; give "
+                         f"{option}={{{name!r}: (fixed, moving)}} ({flag})")  # fmt: skip
+    for name in sorted(set(given) - set(wanted)):
+        raise InputError(f"the {what} {name!r} was given, but no term of the recipe {recipe.name!r} names it; add a "
+                         f"term with {what}={name!r} (Recipe.adding, or its YAML file), or leave it out")  # fmt: skip

@@ -1,0 +1,83 @@
+"""pullback register with further images, masks and landmarks, from files named on the command line."""
+
+import json
+
+import pytest
+import torch
+
+import pullback as pb
+from pullback.energy import LNCC, Energy, LandmarkDistance, SoftDice, Term, WeightedSum
+from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.registration import Optimise, Recipe, recipe_file
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Two hearts, their labels, landmarks, and a recipe that names them."""
+    folder = tmp_path_factory.mktemp("further")
+    pair = pb.phantom.make("pair", shape=(64, 64), spacing=(3.6, 3.6))
+    here = pair.fixed.space.centre + 15 * torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]], dtype=torch.float64)
+    for name in ("fixed", "moving"):
+        pb.write_image(getattr(pair, name), folder / f"{name}.nii.gz")
+        pb.write_image(getattr(pair, f"{name}_labels"), folder / f"{name}_seg.nii.gz")
+    pb.write_points(pb.Points(here), folder / "fixed.csv")
+    pb.write_points(pb.Points(pair.truth(here)), folder / "moving.csv")
+    terms = (
+        Term(LNCC(), mask="heart"), Term(SoftDice(), images="labels"), Term(LandmarkDistance(), 0.01)
+    )  # fmt: skip
+    stage = Optimise(Greedy(), Energy(WeightedSum(terms)), GradientDescent(), Schedule((Level(2, 15),)))
+    (folder / "mine.yaml").write_text(recipe_file.to_yaml(Recipe("mine", "", (stage,))), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def words(files, tmp_path):
+    """The command, whole."""
+    return [
+        *("register", files / "fixed.nii.gz", files / "moving.nii.gz", "--out", tmp_path / "out"),
+        *("--recipe", files / "mine.yaml", "--also", f"labels={files}/fixed_seg.nii.gz,{files}/moving_seg.nii.gz"),
+        *("--mask", f"heart={files}/fixed_seg.nii.gz"),
+        *("--fixed-points", files / "fixed.csv", "--moving-points", files / "moving.csv"),
+    ]
+
+
+def test_everything_named_is_compared_and_told(run, words, files, tmp_path):
+    answer = run(*words, "--report")
+    assert answer.code == 0, answer.err
+    said = json.loads((tmp_path / "out" / "result.json").read_text())
+    notes = said["stages"][-1]["notes"]
+    assert [note.split(" (")[0] for note in notes] == ["LNCC under heart", "SoftDice of labels", "landmarks"]
+    assert said["provenance"]["fixed_points"] == str(files / "fixed.csv")
+    assert said["provenance"]["also"] == ["labels"]
+    assert "SoftDice of labels" in (tmp_path / "out" / "report.html").read_text()
+    assert pb.load(tmp_path / "out").recipe == recipe_file.read(files / "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("drop", "add", "message"),
+    [
+        (("--also",), (), "--also labels=FIXED,MOVING"),
+        (("--mask",), (), "--mask heart=FIXED,MOVING"),
+        (("--moving-points",), (), "give both"),
+        ((), ("--also", "labels"), "--also needs NAME=FIXED,MOVING"),
+        ((), ("--also", "labels=a.nii"), "file names without commas; got 'labels=a.nii'"),
+        ((), ("--also", "labels=a.nii,b.nii"), "--also labels is given twice"),
+        ((), ("--mask", "heart=,"), "NAME=,MOVING"),
+        (("--recipe",), (), "no term of the recipe 'deformable' names it"),
+    ],
+)
+def test_what_does_not_meet_is_one_line_and_nothing_is_written(run, words, tmp_path, drop, add, message):
+    for option in drop:
+        at = words.index(option)
+        words = words[:at] + words[at + 2 :]
+    answer = run(*words, *add)
+    assert answer.code == 2
+    assert message in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_of_the_moving_side_alone(run, words, files, tmp_path):
+    at = words.index("--mask")
+    words[at + 1] = f"heart=,{files}/moving_seg.nii.gz"
+    assert run(*words).code == 0
