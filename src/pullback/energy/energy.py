@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from pullback import ops
-from pullback.energy.regulariser import Regulariser
+from pullback.energy.regulariser import Regulariser, deformations, penalty
 from pullback.energy.similarity import Similarity
 from pullback.space import Space
-from pullback.transforms import BSpline, Displacement, Transform
+from pullback.transforms import Displacement, Transform
 from pullback.transforms.apply import Reading, reading
-from pullback.transforms.composite import Composite
 from pullback.typing import Batch, Field, Float, Tensor
 
 
@@ -52,7 +51,7 @@ class Energy:
     Attributes:
         similarity: how unlike the images are.
         regulariser: a penalty on the displacement field, for parametrisations that do not smooth by themselves; of a
-            B-spline it sees the coefficients, whose second differences are the spline's derivatives at its knots.
+            B-spline most see the coefficients, whose second differences are the spline's derivatives at its knots.
         regulariser_weight: what one unit of the penalty costs.
     """
 
@@ -65,7 +64,7 @@ class Energy:
         where = _where(pair, transform)
         warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, _weight(pair, where))[0]
-        return loss + sum(self._penalty(values, space) for values, space in _vectors(transform))
+        return loss + sum(self._penalty(part, pair) for part in self._penalised(transform))
 
     def loss_and_force(self, pair: Pair, transform: Transform) -> tuple[float, Field]:
         """The energy, and its gradient with respect to a small displacement s that comes first: transform(x + s(x)).
@@ -85,23 +84,19 @@ class Energy:
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
         (gradient,) = torch.autograd.grad(loss, warped)
         force, total = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0], float(loss.detach())
-        for values, space in _vectors(transform) if self.regulariser is not None else ():
-            values = values.detach().requires_grad_()
-            penalty = self._penalty(values, space)
-            force, total = force + torch.autograd.grad(penalty, values)[0], total + float(penalty.detach())
+        for part in self._penalised(transform):
+            if isinstance(part, Displacement):  # a composed step changes nothing else
+                values = part.field.detach().requires_grad_()
+                cost = self._penalty(replace(part, field=values), pair)
+                force, total = force + torch.autograd.grad(cost, values)[0], total + float(cost.detach())
         return total, force
 
-    def _penalty(self, values: Field, space: Space) -> Float[Tensor, ""]:
-        if self.regulariser is None:
-            return values.new_zeros(())
-        return self.regulariser_weight * self.regulariser.loss(values, space)
+    def _penalised(self, transform: Transform) -> list[Transform]:
+        return [] if self.regulariser is None else deformations(transform)
 
-
-def _vectors(transform: Transform) -> list[tuple[Field, Space]]:
-    """What a regulariser sees: the vectors of each deformation in a transform, and the grid that carries them."""
-    parts = transform.parts if isinstance(transform, Composite) else (transform,)
-    fields = [(part.field, part.space) for part in parts if isinstance(part, Displacement)]
-    return fields + [(part.coefficients, part.space) for part in parts if isinstance(part, BSpline)]
+    def _penalty(self, part: Transform, pair: Pair) -> Float[Tensor, ""]:
+        assert self.regulariser is not None
+        return self.regulariser_weight * penalty(self.regulariser, part, pair.fixed_space)
 
 
 def overlap(pair: Pair, transform: Transform) -> float:

@@ -36,7 +36,17 @@ KINDS: dict[type, tuple[type, ...]] = {
         energy.MutualInformation,
         energy.WeightedSum,
     ),
-    energy.Regulariser: (energy.Diffusion, energy.Bending),
+    energy.Regulariser: (
+        energy.Diffusion,
+        energy.Bending,
+        energy.Curvature,
+        energy.Elastic,
+        energy.TotalVariation,
+        energy.Folding,
+        energy.Incompressible,
+        energy.Sobolev,
+        energy.RegulariserSum,
+    ),
 }
 
 MOST_BYTES = 1_000_000
