@@ -55,6 +55,8 @@ RANGES = {
     "bins": Range(4, 1024),
     "weight": Range(0, 1e12),
     "regulariser_weight": Range(0, 1e12),
+    "damping": Range(0, 1e6),
+    "patience": Range(0.1, 1e6),
     "shear": Range(0, 1e6),
     "dilation": Range(0, 1e6),
     "knee": Range(0, 10, low_open=True),

@@ -27,7 +27,13 @@ from pullback.registration.stage import Optimise, Stage
 KINDS: dict[type, tuple[type, ...]] = {
     Stage: (AlignCentres, Search, Optimise),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.BSpline),
-    optimise.Optimiser: (optimise.GradientDescent, optimise.Adam, optimise.LBFGS),
+    optimise.Optimiser: (
+        optimise.GradientDescent,
+        optimise.Adam,
+        optimise.LBFGS,
+        optimise.LevenbergMarquardt,
+        optimise.StochasticDescent,
+    ),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,

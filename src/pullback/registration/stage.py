@@ -10,20 +10,35 @@ from functools import partial
 from pullback import ops
 from pullback.energy import Energy, Pair, described
 from pullback.energy.energy import overlap, shared
+from pullback.energy.least_squares import is_least_squares, least_squares
 from pullback.errors import RecipeError
-from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
+from pullback.optimise import (
+    Level,
+    Linear,
+    Objective,
+    Optimiser,
+    Parametrisation,
+    Params,
+    Schedule,
+    Solution,
+    Status,
+    minimise,
+)
 from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import scattered
 from pullback.space import Space
 from pullback.transforms import Transform
+from pullback.typing import Tensor
 
 COVERED = 0.98
 """Share of the fixed image that the moving one must hold for the rest not to be worth the search."""
 
 LEAST_OVERLAP = 0.05
 """Share of the smaller image that must lie in the other for there to be something to compare."""
+FIRST_DRAW = 1000
+"""Fresh places, where every step has its own, are drawn with seeds from here on."""
 LITTLE_FINER = 1.5
 """A moving image finer than its level by less than this factor is not shrunk."""
 
@@ -115,7 +130,6 @@ class Optimise(Stage):
     def _compared(self, pair: Pair, known: Transform) -> tuple[Energy, Pair]:
         """What is minimised, and the images as it sees them."""
         energy, pair = described(self.energy, pair, known)
-        pair = pair if self.samples is None else scattered(pair, self.samples)
         return energy, replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
 
     def _start(self, coarser: Solution | None, space: Space, initial: Transform, device: str) -> Params:
@@ -127,10 +141,13 @@ class Optimise(Stage):
         self, energy: Energy, pair: Pair, start: Callable[[], Params], unit_mm: float, level: Level, told: _Teller
     ) -> Solution:
         """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
+        there = pair if self.samples is None else scattered(pair, self.samples)
         objective = Objective(
-            lambda p: energy.loss(pair, self.model.build(p)),
+            lambda p: energy.loss(there, self.model.build(p)),
             self.model,
-            (lambda p: energy.loss_and_force(pair, self.model.build(p))) if self.model.composed else None,
+            (lambda p: energy.loss_and_force(there, self.model.build(p))) if self.model.composed else None,
+            curved=self._curved(energy, there),
+            redraw=partial(self._redrawn, energy, pair) if self.samples is not None else None,
         )
         return minimise(
             objective,
@@ -139,8 +156,21 @@ class Optimise(Stage):
             steps=level.steps,
             unit_mm=unit_mm,
             tolerance=self.schedule.tolerance,
+            shortest_mm=self.schedule.shortest_voxels * unit_mm,
             watch=told,
         )
+
+    def _redrawn(self, energy: Energy, pair: Pair, number: int) -> Callable[[Params], Tensor]:
+        """The loss at other random places; each set has a number."""
+        assert self.samples is not None
+        there = scattered(pair, self.samples, FIRST_DRAW + number)
+        return lambda p: energy.loss(there, self.model.build(p))
+
+    def _curved(self, energy: Energy, pair: Pair) -> Callable[[Params], tuple[float, Tensor, Tensor]] | None:
+        """Loss, gradient and curvature, where the energy is a sum of squares of a matrix."""
+        if not (isinstance(self.model, Linear) and is_least_squares(energy)):
+            return None
+        return lambda p: least_squares(energy, pair, lambda v: self.model.build(replace(p, values=v)), p.values)
 
 
 @dataclass(frozen=True)
