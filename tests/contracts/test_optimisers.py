@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import pytest
 import torch
@@ -245,7 +246,7 @@ def test_second_order_needs_a_handful_of_steps_on_a_bowl(name):
 def test_a_line_search_never_goes_up(name):
     objective, start = problem(banana, "translation")
     history = minimise(objective, start, OPTIMISERS[name], steps=30, unit_mm=1.0, tolerance=0.0).history
-    assert all(later < earlier for earlier, later in zip(history, history[1:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(history))
     assert history[-1] < 0.1 * history[0]
 
 
@@ -274,14 +275,14 @@ def test_momentum_gets_through_a_valley_sooner():
 
 
 def test_a_line_search_and_momentum_exclude_each_other():
-    with pytest.raises(RecipeError, match="line search or momentum; got wolfe and 0.5"):
+    with pytest.raises(RecipeError, match=r"line search or momentum; got wolfe and 0\.5"):
         GradientDescent(line_search="wolfe", momentum=0.5)
 
 
 def test_damping_is_for_sums_of_squares():
     objective, start = problem(bowl)
     plain = Objective(objective.loss, objective.model)
-    with pytest.raises(RecipeError, match="suits a Linear model with MSE or NCC.*affine model: choose LBFGS"):
+    with pytest.raises(RecipeError, match=r"suits a Linear model with MSE or NCC.*affine model: choose LBFGS"):
         minimise(plain, start, LevenbergMarquardt(), steps=3, unit_mm=1.0)
 
 

@@ -36,7 +36,9 @@ def pair(dimension, channels=1, weights=False, scatter=False):
 
 def at_random(dimension, two, freedom="affine"):
     model = Linear(freedom)
-    params = model.start(two.fixed_space, Affine.rigid([0.0] * (1 if dimension == 2 else 3), dimension=dimension), "cpu")
+    params = model.start(
+        two.fixed_space, Affine.rigid([0.0] * (1 if dimension == 2 else 3), dimension=dimension), "cpu"
+    )
     generator = torch.Generator().manual_seed(2)
     return model, model.retract(params, torch.randn(len(params.values), generator=generator, dtype=torch.float64))
 
@@ -81,7 +83,9 @@ def test_near_the_truth_the_curvature_is_the_hessian(similarity):
 def test_which_energies_it_knows():
     assert is_least_squares(Energy(MSE()))
     assert is_least_squares(Energy(NCC()))
-    assert not any(is_least_squares(e) for e in (Energy(LNCC()), Energy(MutualInformation()), Energy(MSE(), Diffusion())))
+    assert not any(
+        is_least_squares(e) for e in (Energy(LNCC()), Energy(MutualInformation()), Energy(MSE(), Diffusion()))
+    )
 
 
 def test_a_deformation_to_start_from_is_refused():

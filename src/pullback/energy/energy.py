@@ -63,7 +63,7 @@ class Energy:
         """The energy of a transform on a pair, differentiable in the transform's tensors."""
         where = where_read(pair, transform)
         warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
-        loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight_of(pair, where))[0]
+        loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, counted_weight(pair, where))[0]
         return loss + sum(self._penalty(part, pair) for part in self._penalised(transform))
 
     def loss_and_force(self, pair: Pair, transform: Transform) -> tuple[float, Field]:
@@ -79,7 +79,7 @@ class Energy:
         with torch.no_grad():
             where = reading(transform, pair.moving_space, pair.fixed_space)
             warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
-            weight = weight_of(pair, where)
+            weight = counted_weight(pair, where)
         warped.requires_grad_()
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
         (gradient,) = torch.autograd.grad(loss, warped)
@@ -101,7 +101,7 @@ class Energy:
 
 def overlap(pair: Pair, transform: Transform) -> float:
     """The share of the fixed image's (weighted) voxels that are pulled from inside the moving image."""
-    weight = weight_of(pair, where_read(pair, transform))
+    weight = counted_weight(pair, where_read(pair, transform))
     if weight is None:
         return 1.0
     return float(weight.sum()) / max(_counted(pair.fixed_weight, pair.fixed_space), 1e-6)
@@ -129,7 +129,7 @@ def _voxel_volume(space: Space) -> float:
     return float(torch.linalg.det(space.linear).abs())
 
 
-def weight_of(pair: Pair, where: Reading) -> Batch | None:
+def counted_weight(pair: Pair, where: Reading) -> Batch | None:
     """How much each fixed voxel counts: its own mask, the moving mask pulled back, and nothing from outside the image.
 
     None stands for ones everywhere. Not differentiated: a registration must not win by looking away.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 
 from pullback import ops
-from pullback.energy.energy import Energy, Pair, weight_of, where_read
+from pullback.energy.energy import Energy, Pair, counted_weight, where_read
 from pullback.energy.similarity import MSE, NCC
 from pullback.errors import RecipeError
 from pullback.transforms import Transform
@@ -47,11 +48,12 @@ def least_squares(
         raise RecipeError("LevenbergMarquardt needs an initial transform that is a matrix; got a deformation: put the "
                           "linear stages first, or choose LBFGS")  # fmt: skip
     with torch.no_grad():
-        moved = None if pair.moving_weight is None else weight_of(pair, (matrix, field, mix))
+        moved = None if pair.moving_weight is None else counted_weight(pair, (matrix, field, mix))
     weight = pair.fixed_weight if moved is None else moved
     channels = pair.fixed.shape[1]
     slopes = _slopes(matrix, values)
-    loss, by_matrix, by_mix, curvature = 0.0, torch.zeros_like(matrix), torch.zeros_like(mix), 0.0
+    loss, by_matrix, by_mix = 0.0, torch.zeros_like(matrix), torch.zeros_like(mix)
+    curvature = values.new_zeros(len(values), len(values))
     for c in range(channels):
         fixed, moving = pair.fixed[:, c : c + 1], pair.moving[:, c : c + 1]
         level = float(fixed.flatten()[::LEVEL_STRIDE].mean())
@@ -75,12 +77,12 @@ def _slopes(matrix: Tensor, values: Float[Tensor, " n"]) -> Float[Tensor, "m n"]
     return result
 
 
-Parts = tuple[float, tuple[float, float, float], Float[Tensor, "n n"]]
-"""The loss of one channel; what each sum of `PairSums.by_matrix` counts in its gradient; its curvature in the matrix."""
+Parts: TypeAlias = tuple[float, tuple[float, float, float], Float[Tensor, "n n"]]
+"""The loss of one channel; what each sum of `PairSums` counts in its gradient; its curvature in the matrix."""
 
 
 def _mse(sums: ops.PairSums) -> Parts:
-    """mean d^2, and Gauss and Newton's 2 mean(J J)."""
+    """Mean d^2, and Gauss and Newton's 2 mean(J J)."""
     n = max(float(sums.moments[0]), 1e-6)
     size = sums.by_matrix[0].numel()
     return float(sums.moments[4]) / n, (0.0, 0.0, 2 / n), 2 / n * sums.curvature.reshape(size, size)

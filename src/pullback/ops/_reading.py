@@ -88,9 +88,7 @@ def read_with_slopes(image: Batch, at: Reading) -> tuple[Batch, Float[Tensor, "b
     clamp, outside = int(at.outside is None), ctypes.c_float(at.outside or 0.0)
     for k in range(batch):
         into = _native.pointer(values[k]), _native.pointer(slopes[k])
-        _native.loaded().pb_sample_slopes(
-            *_of(image, k), *at.arguments(k), clamp, outside, *into, _native.threads()
-        )
+        _native.loaded().pb_sample_slopes(*_of(image, k), *at.arguments(k), clamp, outside, *into, _native.threads())
     return values, slopes
 
 

@@ -21,8 +21,8 @@ class Objective:
         loss_and_force: params -> the loss and its gradient with respect to a step, for models whose steps are composed
             (see `Parametrisation.composed`); None where the gradient with respect to the values is wanted.
         seen: told of every set of numbers and its loss.
-        curved: params -> the loss, its gradient and its Gauss-Newton curvature (n, n), where it is a sum of squares of a
-            few numbers.
+        curved: params -> the loss, its gradient and its Gauss-Newton curvature (n, n), where it is a sum of squares of
+            a few numbers.
         redraw: k -> the loss at the k-th set of random places, where places are drawn.
     """
 

@@ -63,7 +63,9 @@ def pair_sums(
         raise InputError("pair_sums needs two images of shape (1, 1, *spatial) and one dimension; got "
                          f"{tuple(fixed.shape)} and {tuple(moving.shape)}")  # fmt: skip
     if weight is not None and weight.shape != fixed.shape:
-        raise InputError(f"the weight must have the fixed image's shape {tuple(fixed.shape)}; got {tuple(weight.shape)}")
+        raise InputError(
+            f"the weight must have the fixed image's shape {tuple(fixed.shape)}; got {tuple(weight.shape)}"
+        )
     shape = checked_shape(moving, matrix, displacement, mix, tuple(fixed.shape[2:]))
     if shape != tuple(fixed.shape[2:]):
         raise InputError(f"the displacement must have the fixed image's shape {tuple(fixed.shape[2:])}; got {shape}")

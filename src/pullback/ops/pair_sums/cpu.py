@@ -40,7 +40,5 @@ def pair_sums(
         _native.pointer(sums),
         _native.threads(),
     )
-    moments, by_matrix, by_mix, curvature = sums.split(sizes)
-    return PairSums(
-        moments, by_matrix.view(3, d, d + 1), by_mix.view(3, d, d), curvature.view(d, d + 1, d, d + 1)
-    )
+    moments, by_matrix, by_mix, curvature = torch.split(sums, list(sizes))
+    return PairSums(moments, by_matrix.view(3, d, d + 1), by_mix.view(3, d, d), curvature.view(d, d + 1, d, d + 1))

@@ -50,7 +50,11 @@ class Adam(Optimiser):
         second = self.beta2 * state.second + (1 - self.beta2) * gradient**2
         scale = (second / (1 - self.beta2**n)).sqrt() + 1e-12
         step = -state.rate * (first / (1 - self.beta1**n)) / scale
-        return objective.model.retract(params, step), Moments(first, second, n, state.rate, float(step.abs().max())), loss
+        return (
+            objective.model.retract(params, step),
+            Moments(first, second, n, state.rate, float(step.abs().max())),
+            loss,
+        )
 
     def moved_mm(self, state: Moments) -> float:
         """See `Optimiser`."""

@@ -39,9 +39,9 @@ class Damped:
 class LevenbergMarquardt(Optimiser):
     """Gauss-Newton steps, with damping that grows until the loss falls: a handful of steps for a handful of numbers.
 
-    For `Linear` models with `MSE` or `NCC`, whose loss is a sum of squares. Marquardt, SIAM Journal on Applied Mathematics
-    11(2), 1963; for images Thevenaz et al., IEEE Transactions on Image Processing 7(1), 1998. Damping is added along
-    every direction alike, since all numbers are in mm.
+    For `Linear` models with `MSE` or `NCC`, whose loss is a sum of squares. Marquardt, SIAM Journal on Applied
+    Mathematics 11(2), 1963; for images Thevenaz et al., IEEE Transactions on Image Processing 7(1), 1998. Damping is
+    added along every direction alike, since all numbers are in mm.
 
     Attributes:
         damping: the first, as a part of the largest curvature.
@@ -65,8 +65,8 @@ class LevenbergMarquardt(Optimiser):
             RecipeError: the objective is no sum of squares of a few numbers.
         """
         if objective.curved is None:
-            raise RecipeError(f"LevenbergMarquardt suits a Linear model with MSE or NCC, and a start that is a matrix; got "
-                              f"another objective for the {objective.model.name} model: choose LBFGS")  # fmt: skip
+            raise RecipeError("LevenbergMarquardt suits a Linear model with MSE or NCC alone; got another measure, or "
+                              f"a regulariser, for the {objective.model.name} model: choose LBFGS")  # fmt: skip
         known = state.known or objective.value_gradient_curvature(params)
         loss, gradient, curvature = known
         damping, longest = state.damping, self.longest_voxels * state.unit_mm

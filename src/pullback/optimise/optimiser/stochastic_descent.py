@@ -44,9 +44,9 @@ class Clock:
 class StochasticDescent(Optimiser):
     """Short steps down gradients of a few fresh random places each, ever shorter; for models of a few numbers.
 
-    Needs a stage with `samples`: a few thousand are plenty. The length falls as 1 / (1 + time / patience), and time runs
-    while successive gradients disagree: Klein et al., International Journal of Computer Vision 81(3), 2009, though the
-    first length is set by `step_voxels` alone. The result is the last point, or the start where that is better.
+    Needs a stage with `samples`: a few thousand are plenty. The length falls as 1 / (1 + time / patience), and time
+    runs while successive gradients disagree: Klein et al., International Journal of Computer Vision 81(3), 2009, though
+    the first length is set by `step_voxels` alone. The result is the last point, or the start where that is better.
 
     Attributes:
         step_voxels: about how far the first step moves a voxel, in voxels of the level.
