@@ -18,6 +18,7 @@ from pullback.energy import (
     TotalVariation,
 )
 from pullback.energy.regulariser import penalty
+from pullback.energy.regulariser.jacobians import jacobian_where, jacobians
 from pullback.errors import InputError, RecipeError
 from pullback.space import Space
 from pullback.transforms import BSpline, Displacement
@@ -200,3 +201,12 @@ def test_a_region_without_a_name_or_a_sum_in_a_sum_is_told():
         within.loss(part.field, space)
     with pytest.raises(RecipeError, match="list all terms in one"):
         RegulariserSum((RegulariserTerm(within),))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_determinants_at_some_voxels_are_those_of_all(share, dimension, oblique_space, smooth_field):
+    for space in (oblique_space(dimension), Space.of_array((1, 9, 8)[-dimension:])):
+        field = smooth_field(space, 2.0, dtype=torch.float64)
+        wanted = torch.rand(space.shape, generator=torch.Generator().manual_seed(1)) < share
+        found = jacobian_where(field, space, wanted)
+        torch.testing.assert_close(found, jacobians(field, space)[wanted])

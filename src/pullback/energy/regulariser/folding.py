@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pullback import ops
-from pullback.energy.regulariser.differences import mean
+from pullback.energy.regulariser.differences import LEAST
+from pullback.energy.regulariser.jacobians import jacobian_where, jacobians
 from pullback.energy.regulariser.regulariser import Regulariser
 from pullback.space import Space
 from pullback.typing import Field, Float, Tensor
@@ -26,5 +26,9 @@ class Folding(Regulariser):
 
     def loss(self, field: Field, space: Space, weight: Float[Tensor, "*spatial"] | None = None) -> Float[Tensor, ""]:
         """See `Regulariser`."""
-        jacobian = ops.jacobian(field[None], space.inverse[:-1, :-1])[0]
-        return mean((self.least_jacobian - jacobian).clamp(min=0) ** 2, weight)
+        low = jacobians(field, space) < self.least_jacobian
+        counts = None if weight is None else weight.to(field)
+        costs = (self.least_jacobian - jacobian_where(field, space, low)).clamp(min=0) ** 2
+        if counts is None:
+            return costs.sum() / space.count
+        return (costs * counts[low]).sum() / counts.sum().clamp(min=LEAST)

@@ -7,6 +7,7 @@ import torch
 
 from pullback import ops
 from pullback.energy.regulariser.differences import mean
+from pullback.energy.regulariser.jacobians import jacobian_where
 from pullback.energy.regulariser.regulariser import Regulariser
 from pullback.space import Space
 from pullback.typing import Field, Float, Tensor
@@ -32,8 +33,10 @@ class Incompressible(Regulariser):
 
     def loss(self, field: Field, space: Space, weight: Float[Tensor, "*spatial"] | None = None) -> Float[Tensor, ""]:
         """See `Regulariser`."""
-        jacobian = ops.jacobian(field[None], space.inverse[:-1, :-1])[0]
-        return mean(self._cost(jacobian), weight)
+        if weight is None:
+            return mean(self._cost(ops.jacobian(field[None], space.inverse[:-1, :-1])[0]), None)
+        within = weight > 0
+        return mean(self._cost(jacobian_where(field, space, within)), weight[within])
 
     def _cost(self, jacobian: Tensor) -> Tensor:
         if self.measure == "difference":
