@@ -13,7 +13,7 @@ FEW = 0.25
 
 
 def jacobian_where(field: Field, space: Space, wanted: Tensor) -> Float[Tensor, " n"]:
-    """det(I + du/dx) as `ops.jacobian` defines it, at the voxels where a mask is true, in their order; differentiable."""
+    """det(I + du/dx) as `ops.jacobian` defines it, where a mask is true, in the order of its voxels; differentiable."""
     count = int(wanted.sum())
     if count > FEW * wanted.numel():
         every: Tensor = ops.jacobian(field[None], space.inverse[:-1, :-1])[0][wanted]
