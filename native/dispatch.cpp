@@ -97,9 +97,30 @@ PB_EXPORT void pb_sample_backward(const float* image, const int64_t size[3], int
                             to_displacement, to_matrix, to_mix, threads))
 }
 
+PB_EXPORT void pb_sample_slopes(const float* image, const int64_t size[3], int channels, const float* displacement,
+                                const double* matrix, const double* mix, const int64_t shape[3], int dim, int clamp,
+                                float outside, float* values, float* slopes, int threads) {
+  PB_CALL(sample_slopes, (image, grid(size), channels, reading(displacement, matrix, mix, shape, dim), clamp, outside,
+                          values, slopes, threads))
+}
+
+PB_EXPORT void pb_slopes_to_matrix(const float* slopes, int channels, const float* displacement, const double* matrix,
+                                   const double* mix, const int64_t shape[3], int dim, const float* gradient,
+                                   double* to_matrix, double* to_mix, int threads) {
+  PB_CALL(slopes_to_matrix, (slopes, channels, reading(displacement, matrix, mix, shape, dim), gradient, to_matrix,
+                             to_mix, threads))
+}
+
 PB_EXPORT void pb_inside(const int64_t size[3], const float* displacement, const double* matrix, const double* mix,
                          const int64_t shape[3], int dim, float* mask, int threads) {
   PB_CALL(inside, (grid(size), reading(displacement, matrix, mix, shape, dim), mask, threads))
+}
+
+PB_EXPORT void pb_pair_sums(const float* fixed, const float* moving, const int64_t size[3], const float* displacement,
+                            const double* matrix, const double* mix, const int64_t shape[3], int dim,
+                            const float* weight, float level, double* sums, int threads) {
+  PB_CALL(pair_sums, (fixed, moving, grid(size), reading(displacement, matrix, mix, shape, dim), weight, level, sums,
+                      threads))
 }
 
 PB_EXPORT void pb_sample_adjoint(float* image, const int64_t size[3], int channels, const float* displacement,

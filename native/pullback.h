@@ -56,6 +56,12 @@ struct Splines {
                             const float* gradient, float* to_displacement, double* to_matrix, double* to_mix,      \
                             int threads),                                                                          \
     (image, size, channels, where, clamp, gradient, to_displacement, to_matrix, to_mix, threads))                  \
+  X(void, sample_slopes, (const float* image, Grid size, int channels, const Reading& where, int clamp, float outside, \
+                          float* values, float* slopes, int threads),                                              \
+    (image, size, channels, where, clamp, outside, values, slopes, threads))                                       \
+  X(void, slopes_to_matrix, (const float* slopes, int channels, const Reading& where, const float* gradient,       \
+                             double* to_matrix, double* to_mix, int threads),                                      \
+    (slopes, channels, where, gradient, to_matrix, to_mix, threads))                                               \
   X(void, inside, (Grid size, const Reading& where, float* mask, int threads), (size, where, mask, threads))       \
   X(void, sample_adjoint, (float* image, Grid size, int channels, const Reading& where, int nearest, int clamp,     \
                            const float* gradient, int threads),                                                    \
@@ -84,6 +90,9 @@ struct Splines {
     (fixed, warped, weight, size, radius, level, floor, total, gradient, threads))                                 \
   X(void, moments, (const float* fixed, const float* warped, const float* weight, int64_t count, float level,      \
                     double* sums, int threads), (fixed, warped, weight, count, level, sums, threads))              \
+  X(void, pair_sums, (const float* fixed, const float* moving, Grid size, const Reading& where, const float* weight,  \
+                      float level, double* sums, int threads),                                                     \
+    (fixed, moving, size, where, weight, level, sums, threads))                                                    \
   X(void, mixture, (const float* fixed, const float* warped, const float* weight, int64_t count, float of_fixed,   \
                     float of_warped, float constant, float* result, int threads),                                  \
     (fixed, warped, weight, count, of_fixed, of_warped, constant, result, threads))                                \

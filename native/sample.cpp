@@ -8,111 +8,11 @@
 #include "corners.h"
 #include "parallel.h"
 #include "pullback.h"
+#include "rows.h"
 
 namespace pb {
 namespace PB_ISA {
 namespace {
-
-// The positions of one row of output voxels, in voxels of the image: axis i of {z, y, x} is
-// origin[i] + step[i] x + sum_j mix[i][j] displacement_j; axes that the image lacks (z of a 2-D one) stay 0.
-class Row {
- public:
-  Row(const Reading& where, int64_t z, int64_t y) : where_(where), nx_(where.shape[2]) {
-    const int dim = where.dim, skip = 3 - dim;
-    plane_ = where.shape[0] * where.shape[1] * nx_;
-    at_ = (z * where.shape[1] + y) * nx_;
-    for (int i = 0; i < dim; ++i) {
-      const double* row = where.matrix + i * (dim + 1);
-      const double origin = (dim == 3 ? row[0] * static_cast<double>(z) : 0.0) + row[dim - 2] * static_cast<double>(y) + row[dim];
-      origin_[i + skip] = static_cast<float>(origin);
-      step_[i + skip] = static_cast<float>(row[dim - 1]);
-      for (int j = 0; j < dim; ++j) mix_[i + skip][j] = static_cast<float>(where.mix[i * dim + j]);
-    }
-  }
-
-  int64_t at() const { return at_; }
-  bool backwards() const { return step_[2] < 0; }
-
-  template <int Dim>
-  void positions(int64_t x, Lanes p[3]) const {
-    const int64_t n = nx_ - x;
-    const Lanes place = all(static_cast<float>(x)) + ramp();
-    for (int i = 3 - Dim; i < 3; ++i) p[i] = origin_[i] + step_[i] * place;
-    if (!where_.displacement) return;
-    const float* u = where_.displacement + at_ + x;
-    const Lanes u0 = load_some(u, n), u1 = load_some(u + plane_, n);
-    if (Dim == 2) {
-      for (int i = 1; i < 3; ++i) p[i] += mix_[i][0] * u0 + mix_[i][1] * u1;
-    } else {
-      const Lanes u2 = load_some(u + 2 * plane_, n);
-      for (int i = 0; i < 3; ++i) p[i] += mix_[i][0] * u0 + mix_[i][1] * u1 + mix_[i][2] * u2;
-    }
-  }
-
-  // Turns a force on positions into one on the displacement: its component j.
-  template <int Dim>
-  Lanes on_displacement(const Lanes force[3], int j) const {
-    Lanes f = mix_[1][j] * force[1] + mix_[2][j] * force[2];
-    if (Dim == 3) f += mix_[0][j] * force[0];
-    return f;
-  }
-
- private:
-  const Reading& where_;
-  int64_t nx_, plane_, at_;
-  float origin_[3] = {0, 0, 0}, step_[3] = {0, 0, 0}, mix_[3][3] = {};
-};
-
-// Lower corner and weight of the upper one along one axis.
-inline Whole corner(Lanes p, int64_t size, Lanes& t) {
-  const Lanes q = clamp(p, all(0.0f), all(static_cast<float>(size - 1)));
-  const Whole i = truncate(q), top = all(static_cast<int32_t>(std::max<int64_t>(size - 2, 0)));
-  const Whole low = i < top ? i : top;
-  t = q - number(low);
-  return low;
-}
-
-struct Place {
-  Whole offset;
-  Lanes tz, ty, tx;
-};
-
-template <bool Deep>
-inline Place place(const Lanes p[3], const Layout& image) {
-  Place found;
-  found.offset = corner(p[2], image.size.n[2], found.tx) + image.sy * corner(p[1], image.size.n[1], found.ty);
-  if (Deep) found.offset += image.sz * corner(p[0], image.size.n[0], found.tz);
-  return found;
-}
-
-template <int Dim>
-inline Whole inside(const Lanes p[3], Grid size) {
-  Whole in = all(int32_t{-1});
-  for (int i = 3 - Dim; i < 3; ++i) in &= (p[i] >= -0.5f) & (p[i] < static_cast<float>(size.n[i]) - 0.5f);
-  return in;
-}
-
-template <bool Deep>
-inline Lanes value(const Corners& at, const Place& where) {
-  const Lanes low = between(between(at.c[0], at.c[1], where.tx), between(at.c[2], at.c[3], where.tx), where.ty);
-  if (!Deep) return low;
-  const Lanes high = between(between(at.c[4], at.c[5], where.tx), between(at.c[6], at.c[7], where.tx), where.ty);
-  return between(low, high, where.tz);
-}
-
-// slope[i] = d value / d p_i
-template <bool Deep>
-inline void slopes(const Corners& at, const Place& where, Lanes slope[3]) {
-  const Lanes* c = at.c;
-  const Lanes a = between(c[0], c[1], where.tx), b = between(c[2], c[3], where.tx);
-  slope[1] = b - a;
-  slope[2] = between(c[1] - c[0], c[3] - c[2], where.ty);
-  if (!Deep) return;
-  const Lanes e = between(c[4], c[5], where.tx), f = between(c[6], c[7], where.tx);
-  slope[0] = between(e, f, where.ty) - between(a, b, where.ty);
-  slope[1] = between(slope[1], f - e, where.tz);
-  slope[2] = between(slope[2], between(c[5] - c[4], c[7] - c[6], where.ty), where.tz);
-}
 
 struct Target {
   int clamp;
@@ -143,14 +43,58 @@ void sample_row(const float* image, const Layout& layout, int channels, const Re
   }
 }
 
-// The force on every position of a row, to the displacement; to `sums` for each axis its sum, its moment along x, and its
-// product with each component of the displacement.
+// What the forces on a row add to the matrix: for each axis its sum, its moment along x, and its product with each
+// component of the displacement.
+template <int Dim>
+class RowSums {
+ public:
+  explicit RowSums(const Reading& where, const Row& row)
+      : where_(where), at_(row.at()), voxels_(where.shape[0] * where.shape[1] * where.shape[2]) {}
+
+  void add(const Lanes force[3], int64_t x) {
+    const int64_t n = where_.shape[2] - x;
+    for (int i = 3 - Dim; i < 3; ++i) {  // lanes beyond the row have no gradient, so no force
+      total_[i] += force[i];
+      moment_[i] += force[i] * (all(static_cast<float>(x)) + ramp());
+    }
+    for (int j = 0; j < Dim && where_.displacement; ++j) {
+      const Lanes u = load_some(where_.displacement + j * voxels_ + at_ + x, n);
+      for (int i = 3 - Dim; i < 3; ++i) product_[i][j] += force[i] * u;
+    }
+  }
+
+  void store(double* sums) const {
+    for (int i = 0; i < Dim; ++i) {
+      double* into = sums + i * (2 + Dim);
+      into[0] = sum(total_[i + 3 - Dim]);
+      into[1] = sum(moment_[i + 3 - Dim]);
+      for (int j = 0; j < Dim; ++j) into[2 + j] = sum(product_[i + 3 - Dim][j]);
+    }
+  }
+
+ private:
+  const Reading& where_;
+  int64_t at_, voxels_;
+  Lanes total_[3] = {}, moment_[3] = {}, product_[3][3] = {};
+};
+
+// Beyond the outermost voxel centres the edge is repeated: no slope there.
+template <int Dim>
+inline void flatten_outside(const Lanes p[3], const Layout& layout, int clamp, Lanes slope[3]) {
+  const Whole in = clamp ? all(int32_t{-1}) : inside<Dim>(p, layout.size);
+  for (int i = 3 - Dim; i < 3; ++i) {
+    const Whole sloped = in & (p[i] >= 0.0f) & (p[i] < static_cast<float>(layout.size.n[i] - 1));
+    slope[i] = choose(sloped, slope[i], Lanes{});
+  }
+}
+
+// The force on every position of a row: to the displacement, and its sums, see `RowSums`.
 template <int Dim, bool Deep>
 void slope_row(const float* image, const Layout& layout, int channels, const Reading& where, int clamp,
                const float* gradient, float* to_displacement, double* sums, int64_t z, int64_t y) {
   const Row row(where, z, y);
   const int64_t nx = where.shape[2], voxels = where.shape[0] * where.shape[1] * nx;
-  Lanes total[3] = {}, moment[3] = {}, product[3][3] = {};
+  RowSums<Dim> total(where, row);
   for (int64_t x = 0; x < nx; x += kLanes) {
     Lanes p[3] = {}, force[3] = {};
     row.positions<Dim>(x, p);
@@ -163,64 +107,66 @@ void slope_row(const float* image, const Layout& layout, int channels, const Rea
       const Lanes g = load_some(gradient + c * voxels + row.at() + x, nx - x);
       for (int i = Deep ? 0 : 1; i < 3; ++i) force[i] += g * slope[i];
     }
-    const Whole in = clamp ? all(int32_t{-1}) : inside<Dim>(p, layout.size);
-    for (int i = 3 - Dim; i < 3; ++i) {  // beyond the outermost voxel centres the edge is repeated: no slope there
-      const Whole sloped = in & (p[i] >= 0.0f) & (p[i] < static_cast<float>(layout.size.n[i] - 1));
-      force[i] = choose(sloped, force[i], Lanes{});
-    }
+    flatten_outside<Dim>(p, layout, clamp, force);
     if (to_displacement)
       for (int j = 0; j < Dim; ++j)
         store_some(to_displacement + j * voxels + row.at() + x, row.on_displacement<Dim>(force, j), nx - x);
-    if (!sums) continue;
-    for (int i = 3 - Dim; i < 3; ++i) {  // lanes beyond the row have no gradient, so no force
-      total[i] += force[i];
-      moment[i] += force[i] * (all(static_cast<float>(x)) + ramp());
-    }
-    for (int j = 0; j < Dim && where.displacement; ++j) {
-      const Lanes u = load_some(where.displacement + j * voxels + row.at() + x, nx - x);
-      for (int i = 3 - Dim; i < 3; ++i) product[i][j] += force[i] * u;
-    }
+    if (sums) total.add(force, x);
   }
-  for (int i = 0; i < Dim && sums; ++i) {
-    double* into = sums + i * (2 + Dim);
-    into[0] = sum(total[i + 3 - Dim]);
-    into[1] = sum(moment[i + 3 - Dim]);
-    for (int j = 0; j < Dim; ++j) into[2 + j] = sum(product[i + 3 - Dim][j]);
+  if (sums) total.store(sums);
+}
+
+// Values and slopes of a row from one reading.
+template <int Dim, bool Deep>
+void both_row(const float* image, const Layout& layout, int channels, const Reading& where, int clamp, float outside,
+              float* values, float* to_slopes, int64_t z, int64_t y) {
+  const Row row(where, z, y);
+  const int64_t nx = where.shape[2], voxels = where.shape[0] * where.shape[1] * nx;
+  for (int64_t x = 0; x < nx; x += kLanes) {
+    Lanes p[3] = {};
+    row.positions<Dim>(x, p);
+    const Place at = place<Deep>(p, layout);
+    const Reader reader(layout, at.offset, row.backwards());
+    for (int c = 0; c < channels; ++c) {
+      reader.prefetch(image + c * layout.size.count());
+      const Corners found = corners<Deep>(image + c * layout.size.count(), layout, reader);
+      Lanes v = value<Deep>(found, at), slope[3] = {};
+      if (!clamp) v = choose(inside<Dim>(p, layout.size), v, all(outside));
+      store_some(values + c * voxels + row.at() + x, v, nx - x);
+      slopes<Deep>(found, at, slope);
+      flatten_outside<Dim>(p, layout, clamp, slope);
+      for (int i = 0; i < Dim; ++i)
+        store_some(to_slopes + (c * Dim + i) * voxels + row.at() + x, slope[i + 3 - Dim], nx - x);
+    }
   }
 }
 
-// body(z, y) for every row of the output.
-template <class Body>
-void each_row(const Reading& where, int threads, const Body& body) {
-  const int64_t rows = where.shape[0] * where.shape[1];
-  parallel(rows, useful_threads(rows * where.shape[2], threads), [&](int64_t first, int64_t last, int) {
-    for (int64_t row = first; row < last; ++row) body(row / where.shape[1], row % where.shape[1]);
-  });
-}
-
-}  // namespace
-
-void sample(const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,
-            const float* plus, float scale, float* values, int threads) {
-  const Layout layout(size);
-  const Target to{clamp, outside, plus, scale, values};
-  const auto rows = where.dim == 2 ? sample_row<2, false> : layout.deep() ? sample_row<3, true> : sample_row<3, false>;
-  each_row(where, threads, [&](int64_t z, int64_t y) { rows(image, layout, channels, where, to, z, y); });
+// The sums of the forces on a row, from slopes that were kept.
+template <int Dim>
+void kept_row(const float* slopes, int channels, const Reading& where, const float* gradient, double* sums, int64_t z,
+              int64_t y) {
+  const Row row(where, z, y);
+  const int64_t nx = where.shape[2], voxels = where.shape[0] * where.shape[1] * nx;
+  RowSums<Dim> total(where, row);
+  for (int64_t x = 0; x < nx; x += kLanes) {
+    const int64_t at = row.at() + x, n = nx - x;
+    Lanes force[3] = {};
+    for (int c = 0; c < channels; ++c) {
+      const Lanes g = load_some(gradient + c * voxels + at, n);
+      for (int i = 0; i < Dim; ++i) force[i + 3 - Dim] += g * load_some(slopes + (c * Dim + i) * voxels + at, n);
+    }
+    total.add(force, x);
+  }
+  total.store(sums);
 }
 
 // Sums are kept per row and added in order, so that the number of threads does not change a bit.
-void sample_backward(const float* image, Grid size, int channels, const Reading& where, int clamp, const float* gradient,
-                     float* to_displacement, double* to_matrix, double* to_mix, int threads) {
-  const Layout layout(size);
+template <class Rows>
+void to_matrices(const Reading& where, double* to_matrix, double* to_mix, int threads, const Rows& one) {
   const int dim = where.dim, each = dim * (2 + dim);
   const int64_t ny = where.shape[1], rows = where.shape[0] * ny;
-  std::vector<double> sums(to_matrix ? rows * each : 0);
-  const auto slope = dim == 2 ? slope_row<2, false> : layout.deep() ? slope_row<3, true> : slope_row<3, false>;
-  each_row(where, threads, [&](int64_t z, int64_t y) {
-    double* into = to_matrix ? sums.data() + (z * ny + y) * each : nullptr;
-    slope(image, layout, channels, where, clamp, gradient, to_displacement, into, z, y);
-  });
-  if (!to_matrix) return;
+  std::vector<double> sums(rows * each);
+  each_row(where, threads, [&](int64_t z, int64_t y) { one(z, y, sums.data() + (z * ny + y) * each); });
   std::fill(to_matrix, to_matrix + dim * (dim + 1), 0.0);
   std::fill(to_mix, to_mix + dim * dim, 0.0);
   for (int64_t row = 0; row < rows; ++row)
@@ -234,6 +180,47 @@ void sample_backward(const float* image, Grid size, int channels, const Reading&
       into[dim] += force;
       for (int j = 0; j < dim; ++j) to_mix[i * dim + j] += from[2 + j];
     }
+}
+
+}  // namespace
+
+void sample(const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,
+            const float* plus, float scale, float* values, int threads) {
+  const Layout layout(size);
+  const Target to{clamp, outside, plus, scale, values};
+  const auto rows = where.dim == 2 ? sample_row<2, false> : layout.deep() ? sample_row<3, true> : sample_row<3, false>;
+  each_row(where, threads, [&](int64_t z, int64_t y) { rows(image, layout, channels, where, to, z, y); });
+}
+
+void sample_backward(const float* image, Grid size, int channels, const Reading& where, int clamp, const float* gradient,
+                     float* to_displacement, double* to_matrix, double* to_mix, int threads) {
+  const Layout layout(size);
+  const auto slope = where.dim == 2 ? slope_row<2, false> : layout.deep() ? slope_row<3, true> : slope_row<3, false>;
+  const auto one = [&](int64_t z, int64_t y, double* sums) {
+    slope(image, layout, channels, where, clamp, gradient, to_displacement, sums, z, y);
+  };
+  if (to_matrix)
+    to_matrices(where, to_matrix, to_mix, threads, one);
+  else
+    each_row(where, threads, [&](int64_t z, int64_t y) { one(z, y, nullptr); });
+}
+
+// slopes: (channels, dim, shape), along the image's axes.
+void sample_slopes(const float* image, Grid size, int channels, const Reading& where, int clamp, float outside,
+                   float* values, float* slopes, int threads) {
+  const Layout layout(size);
+  const auto both = where.dim == 2 ? both_row<2, false> : layout.deep() ? both_row<3, true> : both_row<3, false>;
+  each_row(where, threads, [&](int64_t z, int64_t y) {
+    both(image, layout, channels, where, clamp, outside, values, slopes, z, y);
+  });
+}
+
+// What `sample_backward` gives, to the bit, from slopes that were kept: no second reading of the image.
+void slopes_to_matrix(const float* slopes, int channels, const Reading& where, const float* gradient, double* to_matrix,
+                      double* to_mix, int threads) {
+  const auto kept = where.dim == 2 ? kept_row<2> : kept_row<3>;
+  to_matrices(where, to_matrix, to_mix, threads,
+              [&](int64_t z, int64_t y, double* sums) { kept(slopes, channels, where, gradient, sums, z, y); });
 }
 
 void inside(Grid size, const Reading& where, float* mask, int threads) {

@@ -32,7 +32,8 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
 
     def call(self, tensors: dict[str, Tensor | None]) -> Tensor:
-        return getattr(ops, self.op)(**tensors, **self.options)
+        result = getattr(ops, self.op)(**tensors, **self.options)
+        return torch.cat([part.flatten() for part in result]) if isinstance(result, tuple) else result
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -90,6 +91,19 @@ def whole_cases(op: str) -> Iterator[Case]:
         tensors = {"fixed": random(2, 2, *size, seed=1), "warped": random(2, 2, *size, seed=2)}
         yield Case(op, f"{size}", tensors)
         yield Case(op, f"{size} weighted", {**tensors, "weight": random(2, 1, *size, seed=3)})
+
+
+def pair_sums_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d, spatial = len(size), size[::-1]
+        images = {"fixed": random(1, 1, *size, seed=1), "moving": random(1, 1, *spatial, seed=2)}
+        matrix = 0.1 + torch.eye(d, d + 1, dtype=torch.float64).flip(0) + 0.1 * random(d, d + 1, seed=3)
+        matrix[:, -1] += 0.3
+        plain = {**images, "matrix": matrix}
+        yield Case("pair_sums", f"{size}", plain, {"level": 0.4})
+        moved = {"displacement": 3 * random(1, d, *size, seed=4) - 1.5, "mix": 0.3 + random(d, d, seed=5)}
+        weight = random(1, 1, *size, seed=6)
+        yield Case("pair_sums", f"{size} moved, weighted", {**plain, **moved, "weight": weight})
 
 
 def lncc_cases() -> Iterator[Case]:
@@ -187,6 +201,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "smooth": smooth_cases,
     "mse": lambda: whole_cases("mse"),
     "ncc": lambda: whole_cases("ncc"),
+    "pair_sums": pair_sums_cases,
     "lncc": lncc_cases,
     "joint_histogram": joint_histogram_cases,
     "mind": mind_cases,
@@ -247,7 +262,7 @@ def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None)
         if not ran:
             continue  # the row left this input to the reference
         _, expected = evaluate(case, "reference", torch.float64, "plain", wrt)
-        if op != "largest":  # a plain number
+        if op not in ("largest", "pair_sums"):  # a plain number, and sums in double precision
             assert found.dtype == (torch.float64 if wrt in DOUBLE else dtype), case.name
         assert found.shape == expected.shape, case.name
         error = float((found.double() - expected).abs().max())
@@ -259,7 +274,7 @@ def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None)
 
 def test_every_op_has_cases():
     assert set(CASES) == set(_dispatch.ROWS)
-    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS) - {"inside", "largest", "force"}
+    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS) - {"inside", "largest", "force", "pair_sums"}
 
 
 @pytest.mark.parametrize(("op", "row"), ROWS)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pullback import ops
 from pullback.ops import _native
+from pullback.ops.sample import cpu as sample_cpu
 
 pytestmark = pytest.mark.skipif(_native.missing() is not None, reason=str(_native.missing()))
 
@@ -60,6 +61,8 @@ def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
         yield f"ncc {name}", gradients(lambda j, w=w: ops.ncc(fixed, j, w), warped)
         yield f"histogram {name}", gradients(lambda j, w=w: ops.joint_histogram(fixed, j, 32, w), warped)
     yield "linear", gradients(lambda m, u: ops.sample(image, m, u, mix), matrix, field)
+    yield "matrix alone", gradients(lambda m, x: ops.sample(image, m, field, x), matrix, mix)
+    yield "pair sums", tuple(ops.pair_sums(fixed, warped, matrix, field / 4, mix, weight, 0.4))
     yield "smooth", (ops.smooth(field, [1.7, 0.5, 2.6][:d]),)
     yield "force", (ops.force(image, image.flip(2), mix),)
     yield "inside", (ops.inside(size, matrix, field, mix),)
@@ -98,6 +101,7 @@ sys.path.insert(0, sys.argv[1])
 from test_native import SIZE, results
 from pullback import ops
 from pullback.ops import _native
+from pullback.ops.sample import cpu as sample_cpu
 with ops.use_kernels("cpu"):
     torch.save(dict(results(SIZE)), sys.argv[2])
 print(_native.instruction_set())
@@ -113,6 +117,22 @@ print(_native.instruction_set())
     for isa, found in answers.items():
         for name, tensors in found.items():
             assert all(torch.equal(a, b) for a, b in zip(tensors, expected[name], strict=True)), (name, isa)
+
+
+def test_slopes_that_were_kept_give_the_same_bits_as_a_second_reading(monkeypatch):
+    for size in (SIZE, FLAT):
+        d = len(size)
+        image, field = random(2, 2, *size, seed=1), 9 * random(1, d, *size, seed=2) - 4.5
+        matrix, mix = torch.eye(d, d + 1, dtype=torch.float64) + 0.01, torch.eye(d, dtype=torch.float64)
+        for outside in (None, 0.0):
+            answers = []
+            for kept in (1 << 30, 0):
+                monkeypatch.setattr(sample_cpu, "KEPT", kept)
+                answers.append(
+                    gradients(lambda m, x, i=image, f=field, o=outside: ops.sample(i, m, f, x, outside=o), matrix, mix)
+                )
+            assert all(torch.equal(a, b) for a, b in zip(*answers, strict=True))
+            assert float(answers[0][1].abs().max()) > 1
 
 
 def test_what_the_reference_does_is_not_recorded_as_the_kernels():

@@ -1,27 +1,56 @@
 """What every optimiser promises: it goes down, it stops, and it remembers only what it is handed."""
 
 import math
+from functools import partial
+from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pullback.optimise import LBFGS, Adam, GradientDescent, Linear, Objective, minimise
+from pullback.errors import RecipeError
+from pullback.optimise import (
+    LBFGS,
+    Adam,
+    GradientDescent,
+    LevenbergMarquardt,
+    Linear,
+    Objective,
+    StochasticDescent,
+    minimise,
+)
+from pullback.optimise.optimiser.line_search import searched
+from pullback.registration.recipe_file import KINDS, optimise
 from pullback.space import Space
 from pullback.transforms import Affine
 
 OPTIMISERS = {
     "gradient-descent": GradientDescent(step_voxels=0.5),
     "momentum": GradientDescent(step_voxels=0.5, momentum=0.7),
+    "nesterov": GradientDescent(step_voxels=0.5, momentum=0.7, nesterov=True),
+    "armijo": GradientDescent(step_voxels=4.0, smallest=1e-5, line_search="armijo"),
+    "wolfe": GradientDescent(step_voxels=4.0, smallest=1e-5, line_search="wolfe"),
     "adam": Adam(step_voxels=0.1),
     "l-bfgs": LBFGS(),
+    "levenberg-marquardt": LevenbergMarquardt(),
+    "stochastic": StochasticDescent(step_voxels=1.0, patience=50.0),
 }
 SPACE = Space.of_array((16, 16))
 GOAL = torch.tensor([3.0, -2.0, 1.0, 4.0, -1.0, 2.0], dtype=torch.float64)
 CURVATURE = torch.tensor([1.0, 2.0, 5.0, 10.0, 3.0, 1.5], dtype=torch.float64)
 
-NEAR = {"gradient-descent": 0.2, "momentum": 0.2, "adam": 0.3, "l-bfgs": 1e-3}
+NEAR = {
+    "gradient-descent": 0.2,
+    "momentum": 0.2,
+    "nesterov": 0.2,
+    "armijo": 0.1,
+    "wolfe": 0.1,
+    "adam": 0.3,
+    "l-bfgs": 1e-3,
+    "levenberg-marquardt": 1e-3,
+    "stochastic": 0.3,
+}
 """How close each must come to a minimum 1.4 or 6 mm away: first-order steps of a set length circle about it at last."""
 
 every_optimiser = pytest.mark.parametrize("optimiser", OPTIMISERS.values(), ids=OPTIMISERS)
@@ -30,7 +59,16 @@ every_optimiser = pytest.mark.parametrize("optimiser", OPTIMISERS.values(), ids=
 def problem(loss, freedom="affine"):
     """An objective that looks only at the six (or two) numbers of a linear model, and where it starts."""
     model = Linear(freedom)
-    return Objective(lambda p: loss(p.values), model), model.start(SPACE, Affine.identity(2), "cpu")
+
+    def curved(params):
+        values = params.values.detach().requires_grad_()
+        value = loss(values)
+        (gradient,) = torch.autograd.grad(value, values)
+        curvature = torch.autograd.functional.hessian(lambda v: loss(v) + 0 * (v**2).sum(), values.detach())
+        return float(value.detach()), gradient, curvature
+
+    objective = Objective(lambda p: loss(p.values), model, curved=curved)
+    return objective, model.start(SPACE, Affine.identity(2), "cpu")
 
 
 def bowl(values):
@@ -155,7 +193,9 @@ def test_a_loss_that_ends_in_nothing_is_survived(optimiser):
     assert float(solution.params.values.norm()) < 2.0
 
 
-@pytest.mark.parametrize("name", ["gradient-descent", "momentum", "l-bfgs"])
+@pytest.mark.parametrize(
+    "name", ["gradient-descent", "momentum", "nesterov", "armijo", "wolfe", "l-bfgs", "levenberg-marquardt"]
+)
 def test_it_knows_when_further_steps_would_not_matter(name):
     optimiser = OPTIMISERS[name]
     objective, params = problem(bowl)
@@ -177,3 +217,103 @@ def test_l_bfgs_needs_few_steps_where_gradient_descent_needs_many():
         counts[name] = next((i for i, loss in enumerate(solution.history) if loss < 1e-5), math.inf)
     assert counts["l-bfgs"] < 25
     assert counts["l-bfgs"] < counts["gradient-descent"]
+
+
+def test_every_kind_is_held_to_it():
+    assert {type(o) for o in OPTIMISERS.values()} == set(KINDS[optimise.Optimiser])
+
+
+@every_optimiser
+def test_it_tells_how_far_it_moved(optimiser):
+    objective, params = problem(bowl)
+    state = optimiser.init(params, 1.0)
+    for _ in range(3):
+        new, state, _ = optimiser.step(objective, params, state)
+        moved, told = float((new.values - params.values).norm()), optimiser.moved_mm(state)
+        assert 0.3 * told <= moved <= 3 * told
+        params = new
+
+
+@pytest.mark.parametrize("name", ["levenberg-marquardt", "l-bfgs"])
+def test_second_order_needs_a_handful_of_steps_on_a_bowl(name):
+    objective, start = problem(bowl)
+    solution = minimise(objective, start, OPTIMISERS[name], steps=40, unit_mm=4.0, tolerance=0.0)
+    assert (solution.params.values - GOAL).norm() < 1e-3
+    assert len(solution.history) < (6 if name == "levenberg-marquardt" else 25)
+
+
+@pytest.mark.parametrize("name", ["armijo", "wolfe"])
+def test_a_line_search_never_goes_up(name):
+    objective, start = problem(banana, "translation")
+    history = minimise(objective, start, OPTIMISERS[name], steps=30, unit_mm=1.0, tolerance=0.0).history
+    assert all(later < earlier for earlier, later in pairwise(history))
+    assert history[-1] < 0.1 * history[0]
+
+
+def test_a_line_search_comes_back_from_too_far_and_goes_on_from_too_near():
+    objective, start = problem(bowl)
+    loss, gradient = objective.value_and_gradient(start)
+    direction = -gradient / gradient.norm()
+    search = partial(searched, objective, start, direction, gradient, loss)
+    far = search(100.0, 100.0, wolfe=False)
+    assert far.scale < 20
+    near = [search(0.01, 100.0, wolfe=wolfe) for wolfe in (False, True)]
+    assert near[0].scale == 0.01
+    assert near[1].scale > 0.3
+    assert near[1].loss < near[0].loss < loss
+    assert search(0.01, 0.05, wolfe=True).scale == 0.05, "no farther than allowed"
+    assert searched(objective, start, -direction, gradient, loss, 1.0, 1.0, wolfe=False) is None
+
+
+def test_momentum_gets_through_a_valley_sooner():
+    objective, start = problem(banana, "translation")
+    counts = {}
+    for name in ("gradient-descent", "momentum", "nesterov"):
+        history = minimise(objective, start, OPTIMISERS[name], steps=1500, unit_mm=1.0, tolerance=0.0).history
+        counts[name] = next((i for i, loss in enumerate(history) if loss < 1e-3), math.inf)
+    assert max(counts["momentum"], counts["nesterov"]) < counts["gradient-descent"]
+
+
+def test_a_line_search_and_momentum_exclude_each_other():
+    with pytest.raises(RecipeError, match=r"line search or momentum; got wolfe and 0\.5"):
+        GradientDescent(line_search="wolfe", momentum=0.5)
+
+
+def test_damping_is_for_sums_of_squares():
+    objective, start = problem(bowl)
+    plain = Objective(objective.loss, objective.model)
+    with pytest.raises(RecipeError, match=r"suits a Linear model with MSE or NCC.*affine model: choose LBFGS"):
+        minimise(plain, start, LevenbergMarquardt(), steps=3, unit_mm=1.0)
+
+
+def noisy_problem():
+    """A bowl whose every draw has its bottom elsewhere; on the mean it is where it was."""
+    objective, start = problem(bowl)
+
+    def redraw(number):
+        away = torch.randn(6, generator=torch.Generator().manual_seed(number), dtype=torch.float64)
+        return lambda p: bowl(p.values - away)
+
+    return Objective(objective.loss, objective.model, redraw=redraw), start
+
+
+def test_stochastic_steps_average_the_noise_away():
+    objective, start = noisy_problem()
+    optimiser = StochasticDescent(step_voxels=1.0, patience=5.0)
+    solution = minimise(objective, start, optimiser, steps=400, unit_mm=1.0)
+    assert len(solution.history) == 400, "a noisy loss tells nothing about convergence"
+    assert (solution.params.values - GOAL).norm() < 0.6  # one draw alone is 2.4 away
+    assert solution.loss == pytest.approx(float(bowl(solution.params.values)))
+
+
+def test_stochastic_steps_get_shorter_and_the_start_is_kept_where_they_lead_astray():
+    objective, start = noisy_problem()
+    optimiser = StochasticDescent(step_voxels=1.0, patience=5.0)
+    params, state, moved = start, optimiser.init(start, 1.0), []
+    for _ in range(200):
+        params, state, _ = optimiser.step(objective, params, state)
+        moved.append(optimiser.moved_mm(state))
+    assert sum(moved[-50:]) < 0.2 * sum(moved[:50])
+    there = objective.model.retract(start, GOAL)
+    solution = minimise(objective, there, optimiser, steps=3, unit_mm=1.0)
+    assert torch.equal(solution.params.values, there.values)

@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from pullback.optimise import LBFGS, GradientDescent, Linear, Objective, Status, minimise
-from pullback.optimise.optimiser import Optimiser
+from pullback.optimise import LBFGS, GradientDescent, Linear, Objective, Optimiser, Status, minimise
 from pullback.space import Space
 from pullback.transforms import Affine
 
@@ -97,6 +96,21 @@ def test_it_ends_when_the_optimiser_has_nothing_left():
     )
     assert solution.status is Status.converged
     assert len(solution.history) < 100
+
+
+def test_it_ends_when_ten_steps_have_moved_nothing_far():
+    class Creep(March):
+        def moved_mm(self, state):
+            return 0.01
+
+    def creep(shortest_mm):
+        return minimise(objective(lambda x: 1e3 - x), start(), Creep(), steps=50, unit_mm=0.01, tolerance=0,
+                        shortest_mm=shortest_mm)  # fmt: skip
+
+    assert len(creep(0.02).history) == 10
+    assert creep(0.02).status is Status.converged
+    assert len(creep(0.005).history) == 50
+    assert len(march(lambda x: 1e3 - x, 50, tolerance=0, shortest_mm=5.0).history) == 50, "not known how far it goes"
 
 
 def test_who_watches_sees_every_step():

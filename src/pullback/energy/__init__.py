@@ -4,7 +4,19 @@ from pullback.energy.described import described
 from pullback.energy.energy import Compared, Energy
 from pullback.energy.landmarks import Landmarks
 from pullback.energy.pair import Pair
-from pullback.energy.regulariser import Bending, Diffusion, Regulariser
+from pullback.energy.regulariser import (
+    Bending,
+    Curvature,
+    Diffusion,
+    Elastic,
+    Folding,
+    Incompressible,
+    Regulariser,
+    RegulariserSum,
+    RegulariserTerm,
+    Sobolev,
+    TotalVariation,
+)
 from pullback.energy.similarity import (
     LNCC,
     MIND,
@@ -32,8 +44,12 @@ __all__ = [
     "Bending",
     "Compared",
     "CorrelationRatio",
+    "Curvature",
     "Diffusion",
+    "Elastic",
     "Energy",
+    "Folding",
+    "Incompressible",
     "LandmarkDistance",
     "Landmarks",
     "MattesMutualInformation",
@@ -43,10 +59,14 @@ __all__ = [
     "Pair",
     "RegionalMutualInformation",
     "Regulariser",
+    "RegulariserSum",
+    "RegulariserTerm",
     "RobustDifference",
     "Similarity",
+    "Sobolev",
     "SoftDice",
     "Term",
+    "TotalVariation",
     "WeightedSum",
     "described",
 ]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from pullback.energy.pair import Pair, overlap, shared
+from pullback.energy.pair import Key, Pair, overlap, shared
 from pullback.energy.part import Part
-from pullback.energy.regulariser import Regulariser
+from pullback.energy.regulariser import Regulariser, deformations, penalty, regions
 from pullback.energy.similarity import Similarity
-from pullback.energy.terms import parts
+from pullback.energy.terms import keys, parts
+from pullback.errors import InputError
 from pullback.space import Space
-from pullback.transforms import BSpline, Displacement, Transform
-from pullback.transforms.composite import Composite
-from pullback.typing import Field, Float, Tensor
+from pullback.transforms import Displacement, Transform
+from pullback.typing import Batch, Field, Float, Tensor
 
 __all__ = ["Compared", "Energy", "Pair", "overlap", "shared"]
 
@@ -37,13 +37,20 @@ class Energy:
     regulariser: Regulariser | None = None
     regulariser_weight: float = 0.0
 
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The images and masks that it names, beside the two images themselves."""
+        within = () if self.regulariser is None else regions(self.regulariser)
+        return tuple(dict.fromkeys((*keys(self.similarity), *((None, mask) for mask in within))))
+
     def on(self, pair: Pair) -> Compared:
         """The energy of this pair: what the loop of one level evaluates.
 
         Raises:
             InputError: a term names images, a mask or landmarks that the pair does not hold.
         """
-        return Compared(self, parts(self.similarity, pair), pair.fixed_space)
+        within = () if self.regulariser is None else regions(self.regulariser)
+        return Compared(self, parts(self.similarity, pair), pair.fixed_space, {n: _region(pair, n) for n in within})
 
     def loss(self, pair: Pair, transform: Transform) -> Float[Tensor, ""]:
         """The energy of a transform on a pair, differentiable in the transform's tensors."""
@@ -53,21 +60,14 @@ class Energy:
         """See `Compared`."""
         return self.on(pair).loss_and_force(transform)
 
-    def penalty(self, transform: Transform) -> Float[Tensor, ""] | float:
-        """What the regulariser adds, differentiable."""
-        return sum(self._penalty(values, space) for values, space in _vectors(transform))
 
-    def penalty_and_slope(self, transform: Transform) -> Iterator[tuple[float, Field]]:
-        """What the regulariser adds for each deformation in the transform, and the gradient with respect to it."""
-        for values, space in _vectors(transform) if self.regulariser is not None else ():
-            values = values.detach().requires_grad_()
-            penalty = self._penalty(values, space)
-            yield float(penalty.detach()), torch.autograd.grad(penalty, values)[0]
-
-    def _penalty(self, values: Field, space: Space) -> Float[Tensor, ""]:
-        if self.regulariser is None:
-            return values.new_zeros(())
-        return self.regulariser_weight * self.regulariser.loss(values, space)
+def _region(pair: Pair, name: str) -> Batch:
+    """How much each voxel of the fixed grid counts under a mask."""
+    if (None, name) not in pair.also:
+        raise InputError(f"a regulariser acts within the mask {name!r}, which is not there; give it to register")
+    masked = pair.also[None, name]
+    weight = masked.fixed_weight
+    return torch.ones_like(masked.fixed[:, :1]) if weight is None else weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +78,18 @@ class Compared:
         energy: what is minimised.
         parts: the addends of its similarity, each with what it compares.
         space: the grid of the fixed image, on which a force is given.
+        regions: by name, (1, 1, *space.shape): where terms of its regulariser act.
     """
 
     energy: Energy
     parts: tuple[Part, ...]
     space: Space
+    regions: Mapping[str, Batch] = field(default_factory=dict)
 
     def loss(self, transform: Transform) -> Float[Tensor, ""]:
         """The energy of a transform, differentiable in its tensors."""
         first, *others = (part.loss(transform) for part in self.parts)
-        return sum(others, first) + self.energy.penalty(transform)
+        return sum(others, first) + sum(self._penalty(part) for part in self._penalised(transform))
 
     def loss_and_force(self, transform: Transform) -> tuple[float, Field]:
         """The energy, and its gradient with respect to a small displacement s that comes first: transform(x + s(x)).
@@ -102,13 +104,21 @@ class Compared:
         total, force = self.parts[0].loss_and_force(transform, self.space)
         for loss, more in (part.loss_and_force(transform, self.space) for part in self.parts[1:]):
             total, force = total + loss, force + more
-        for loss, more in self.energy.penalty_and_slope(transform):
+        for loss, more in self._penalties_and_slopes(transform):
             total, force = total + loss, force + more
         return total, force
 
+    def _penalties_and_slopes(self, transform: Transform) -> Iterator[tuple[float, Field]]:
+        """What the regulariser adds, and its gradient: of displacements, all that composed steps change."""
+        for part in self._penalised(transform):
+            if isinstance(part, Displacement):
+                values = part.field.detach().requires_grad_()
+                cost = self._penalty(replace(part, field=values))
+                yield float(cost.detach()), torch.autograd.grad(cost, values)[0]
 
-def _vectors(transform: Transform) -> list[tuple[Field, Space]]:
-    """What a regulariser sees: the vectors of each deformation in a transform, and the grid that carries them."""
-    parts = transform.parts if isinstance(transform, Composite) else (transform,)
-    fields = [(part.field, part.space) for part in parts if isinstance(part, Displacement)]
-    return fields + [(part.coefficients, part.space) for part in parts if isinstance(part, BSpline)]
+    def _penalised(self, transform: Transform) -> list[Transform]:
+        return [] if self.energy.regulariser is None else deformations(transform)
+
+    def _penalty(self, part: Transform) -> Float[Tensor, ""]:
+        assert self.energy.regulariser is not None
+        return self.energy.regulariser_weight * penalty(self.energy.regulariser, part, self.space, self.regions)

@@ -19,11 +19,13 @@ from pullback.ops.lncc import lncc
 from pullback.ops.mind import mind
 from pullback.ops.mse import mse
 from pullback.ops.ncc import ncc
+from pullback.ops.pair_sums import PairSums, pair_sums
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
 from pullback.ops.smooth import smooth
 
 __all__ = [
+    "PairSums",
     "Row",
     "compose",
     "explain",
@@ -41,6 +43,7 @@ __all__ = [
     "mind",
     "mse",
     "ncc",
+    "pair_sums",
     "recorded",
     "resize",
     "reused",

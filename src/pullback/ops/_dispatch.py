@@ -28,6 +28,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "largest": ("cpu", "reference"),
     "mse": ("cpu", "reference"),
     "ncc": ("cpu", "reference"),
+    "pair_sums": ("cpu", "reference"),
     "lncc": ("cpu", "reference"),
     "joint_histogram": ("cpu", "reference"),
     "mind": ("cpu", "reference"),

@@ -80,6 +80,33 @@ def read(
     return values
 
 
+def read_with_slopes(image: Batch, at: Reading) -> tuple[Batch, Float[Tensor, "b c d *shape"]]:
+    """The values of a contiguous image by linear reading, and their slopes along its axes, from one reading."""
+    batch, d = at.batch(len(image)), len(at.shape)
+    values = empty(batch, image.shape[1], *at.shape)
+    slopes = torch.empty(batch, image.shape[1], d, *at.shape)
+    clamp, outside = int(at.outside is None), ctypes.c_float(at.outside or 0.0)
+    for k in range(batch):
+        into = _native.pointer(values[k]), _native.pointer(slopes[k])
+        _native.loaded().pb_sample_slopes(*_of(image, k), *at.arguments(k), clamp, outside, *into, _native.threads())
+    return values, slopes
+
+
+def slopes_to_matrices(slopes: Tensor, at: Reading, gradient: Batch) -> tuple[Tensor, Tensor]:
+    """As `to_matrices`, from slopes that were kept."""
+    result, part = torch.zeros_like(at.matrices), torch.empty_like(at.matrices[0])
+    mixes, mix = torch.zeros_like(at.mix), torch.empty_like(at.mix)
+    for k in range(len(gradient)):
+        into = _native.pointer(part), _native.pointer(mix)
+        _native.loaded().pb_slopes_to_matrix(
+            _native.pointer(slopes[k]), slopes.shape[1], *at.arguments(k), _native.pointer(gradient[k]), *into,
+            _native.threads(),
+        )  # fmt: skip
+        result[k % len(result)] += part
+        mixes += mix
+    return result, mixes
+
+
 def to_displacement(
     image: Batch,
     at: Reading,

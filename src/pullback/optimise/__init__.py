@@ -6,7 +6,14 @@ loop that does it (minimise).
 
 from pullback.optimise.minimise import Solution, Status, minimise
 from pullback.optimise.objective import Objective
-from pullback.optimise.optimiser import LBFGS, Adam, GradientDescent, Optimiser
+from pullback.optimise.optimiser import (
+    LBFGS,
+    Adam,
+    GradientDescent,
+    LevenbergMarquardt,
+    Optimiser,
+    StochasticDescent,
+)
 from pullback.optimise.parametrisation import BSpline, Greedy, Linear, Parametrisation, Params
 from pullback.optimise.schedule import Level, Schedule
 
@@ -17,6 +24,7 @@ __all__ = [
     "GradientDescent",
     "Greedy",
     "Level",
+    "LevenbergMarquardt",
     "Linear",
     "Objective",
     "Optimiser",
@@ -25,5 +33,6 @@ __all__ = [
     "Schedule",
     "Solution",
     "Status",
+    "StochasticDescent",
     "minimise",
 ]

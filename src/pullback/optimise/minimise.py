@@ -61,6 +61,7 @@ def minimise(
     steps: int,
     unit_mm: float,
     tolerance: float = 1e-4,
+    shortest_mm: float = 0.0,
     watch: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Solution:
     """Take up to `steps` steps from `params`, and give the best numbers seen.
@@ -71,12 +72,16 @@ def minimise(
         optimiser: how to step.
         steps: the most steps.
         unit_mm: voxel size of the level, the unit of step lengths.
-        tolerance: stop when the loss fell by less than this part of itself over the last ten steps.
+        tolerance: stop when the loss fell by less than this part of itself over the last ten steps; not asked of losses
+            that are of other random places at every step.
+        shortest_mm: stop when no voxel was moved farther than this by any of the last ten steps.
         watch: called after every step with its number and loss.
     """
     state = optimiser.init(params, unit_mm)
-    best, history = _Best(params), []
+    best, history, moved = _Best(params), [], []
     objective = replace(objective, seen=best.see)
+    if optimiser.noisy:
+        best.see(params, _value(objective, params))
     status = Status.max_steps
     for count in range(steps):
         params, state, loss = optimiser.step(objective, params, state)
@@ -84,13 +89,19 @@ def minimise(
         watch(count + 1, loss)
         if not math.isfinite(loss):
             return Solution(best.params, best.loss, tuple(history), Status.nonfinite)
-        if optimiser.exhausted(state) or _flat(history, tolerance):
+        moved.append(optimiser.moved_mm(state))
+        still = len(moved) >= WINDOW and max(moved[-WINDOW:]) < shortest_mm
+        if still or optimiser.exhausted(state) or (not optimiser.noisy and _flat(history, tolerance)):
             status = Status.converged
             break
-    with torch.no_grad():
-        last = float(objective.loss(params))
+    last = _value(objective, params)
     best.see(params, last)
     return Solution(best.params, best.loss, tuple(history), status if math.isfinite(last) else Status.nonfinite)
+
+
+def _value(objective: Objective, params: Params) -> float:
+    with torch.no_grad():
+        return float(objective.loss(params))
 
 
 @dataclass

@@ -21,12 +21,28 @@ class Objective:
         loss_and_force: params -> the loss and its gradient with respect to a step, for models whose steps are composed
             (see `Parametrisation.composed`); None where the gradient with respect to the values is wanted.
         seen: told of every set of numbers and its loss.
+        curved: params -> the loss, its gradient and its Gauss-Newton curvature (n, n), where it is a sum of squares of
+            a few numbers.
+        redraw: k -> the loss at the k-th set of random places, where places are drawn.
     """
 
     loss: Callable[[Params], Tensor]
     model: Parametrisation
     loss_and_force: Callable[[Params], tuple[float, Tensor]] | None = None
     seen: Callable[[Params, float], None] = lambda params, loss: None
+    curved: Callable[[Params], tuple[float, Tensor, Tensor]] | None = None
+    redraw: Callable[[int], Callable[[Params], Tensor]] | None = None
+
+    def drawn(self, number: int) -> Objective:
+        """The same objective at other random places; itself where there is nothing to draw."""
+        return self if self.redraw is None else Objective(self.redraw(number), self.model)
+
+    def value_gradient_curvature(self, params: Params) -> tuple[float, Tensor, Tensor]:
+        """What `curved` gives, for objectives that have it."""
+        assert self.curved is not None
+        found = self.curved(params)
+        self.seen(params, found[0])
+        return found
 
     def value_and_gradient(self, params: Params) -> tuple[float, Tensor]:
         """The loss and its (preconditioned) gradient with respect to the values, or to a step that is composed."""

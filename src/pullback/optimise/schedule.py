@@ -36,6 +36,7 @@ class Schedule:
     Attributes:
         levels: each a resolution and a number of steps.
         tolerance: a level ends early when its loss fell by less than this part over the last ten steps.
+        shortest_voxels: or when none of the last ten steps moved a voxel farther than this, in voxels of the level.
 
     Raises:
         RecipeError: the levels get coarser again.
@@ -43,6 +44,7 @@ class Schedule:
 
     levels: tuple[Level, ...]
     tolerance: float = 1e-4
+    shortest_voxels: float = 0.0
 
     def __post_init__(self) -> None:
         shrinks = [level.shrink for level in self.levels]

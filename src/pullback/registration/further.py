@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeAlias
 
-from pullback.energy import Landmarks, Similarity
+from pullback.energy import Landmarks, RegulariserTerm, Similarity
 from pullback.energy.terms import compares_landmarks, flat, keys
 from pullback.errors import InputError
 from pullback.image import Image, Labels
@@ -47,6 +47,17 @@ def similarities(value: Any) -> Iterator[Similarity]:
                 yield from similarities(part)
 
 
+def regions(value: Any) -> Iterator[str]:
+    """The masks within which regularisers of a recipe act, by name."""
+    if isinstance(value, RegulariserTerm) and value.within is not None:
+        yield value.within
+    if is_dataclass(value):
+        for f in fields(value):
+            item = getattr(value, f.name)
+            for part in item if isinstance(item, tuple) else (item,):
+                yield from regions(part)
+
+
 def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
     """Whether the recipe and what was given name the same things.
 
@@ -56,7 +67,7 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
     found = list(similarities(recipe))
     wanted = [key for similarity in found for key in keys(similarity)]
     _match(recipe, "images", {images for images, _ in wanted if images}, further.also, "also")
-    _match(recipe, "mask", {mask for _, mask in wanted if mask}, further.masks, "masks")
+    _match(recipe, "mask", {mask for _, mask in wanted if mask} | set(regions(recipe)), further.masks, "masks")
     points = any(compares_landmarks(similarity) for similarity in found)
     if points and further.landmarks is None:
         raise InputError(f"the recipe {recipe.name!r} compares landmarks, and none were given; give "

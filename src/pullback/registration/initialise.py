@@ -9,6 +9,7 @@ import torch
 
 from pullback.energy import Energy, MutualInformation, Pair, Similarity
 from pullback.energy.pair import shared
+from pullback.energy.terms import keys
 from pullback.optimise import Level, Status
 from pullback.registration.candidate import Candidate
 from pullback.registration.outcome import Outcome, Watch, ignore
@@ -48,7 +49,7 @@ class AlignCentres(Stage):
         """See `Stage`."""
         del watch
         level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
-        pair = at_level(fixed, moving, level, self.similarity)
+        pair = at_level(fixed, moving, level, keys(self.similarity))
         found = [self._candidate(start, pair, initial) for start in self.starts]
         candidates = [candidate for candidate in found if candidate is not None]
         if not candidates:

@@ -14,7 +14,7 @@ from pullback.energy.terms import keys
 from pullback.errors import InputError, PullbackWarning
 from pullback.image import Image, Labels, Points
 from pullback.io import as_labels
-from pullback.registration.further import Further, Shown, of_labels, similarities
+from pullback.registration.further import Further, Shown, of_labels, regions, similarities
 from pullback.registration.prepare import Prepared
 from pullback.registration.recipe import Recipe
 from pullback.space import Space
@@ -41,7 +41,8 @@ def prepare_further(recipe: Recipe, further: Further, main: tuple[Image, Image],
         InputError: an image is constant, a mask empty, or a label map none.
     """
     fixed, moving = recipe.prepare.pair(*main, *masks, device)
-    wanted = dict.fromkeys(key for similarity in similarities(recipe) for key in keys(similarity))
+    named = [key for similarity in similarities(recipe) for key in keys(similarity)]
+    wanted: dict[Key, None] = dict.fromkeys((*named, *((None, mask) for mask in regions(recipe))))
     pairs = {key: _pair(recipe, further, key, main, masks, device) for key in wanted}
     fixed = replace(fixed, also={key: f for key, (f, _) in pairs.items()}, landmarks=_on(further.landmarks, device))
     return fixed, replace(moving, also={key: m for key, (_, m) in pairs.items()})

@@ -27,7 +27,13 @@ from pullback.registration.stage import Optimise, Stage
 KINDS: dict[type, tuple[type, ...]] = {
     Stage: (AlignCentres, Search, Optimise),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.BSpline),
-    optimise.Optimiser: (optimise.GradientDescent, optimise.Adam, optimise.LBFGS),
+    optimise.Optimiser: (
+        optimise.GradientDescent,
+        optimise.Adam,
+        optimise.LBFGS,
+        optimise.LevenbergMarquardt,
+        optimise.StochasticDescent,
+    ),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,
@@ -44,7 +50,17 @@ KINDS: dict[type, tuple[type, ...]] = {
         energy.LandmarkDistance,
         energy.WeightedSum,
     ),
-    energy.Regulariser: (energy.Diffusion, energy.Bending),
+    energy.Regulariser: (
+        energy.Diffusion,
+        energy.Bending,
+        energy.Curvature,
+        energy.Elastic,
+        energy.TotalVariation,
+        energy.Folding,
+        energy.Incompressible,
+        energy.Sobolev,
+        energy.RegulariserSum,
+    ),
 }
 
 MOST_BYTES = 1_000_000

@@ -11,6 +11,7 @@ import torch
 from pullback import ops
 from pullback.energy import NCC, Energy, Pair, Similarity
 from pullback.energy.pair import overlap, shared
+from pullback.energy.terms import keys
 from pullback.evaluate.deformation import jacobian_map
 from pullback.image import Image
 from pullback.optimise import Level, Status
@@ -80,7 +81,7 @@ def register(  # noqa: PLR0913 - the same as the front door
             break
     similarity, level = _judge(recipe)
     path = (start, *(outcome.transform for outcome in outcomes))
-    pair = at_level(f, m, level, similarity)
+    pair = at_level(f, m, level, keys(similarity))
     quality = _quality(pair, path, similarity, fixed.space)
     if further.named:
         notes = by_term(similarity, pair, _first_meeting(pair, path), transform)

@@ -17,22 +17,23 @@ THICK = 1.5
 SEED = 1
 
 
-def scattered(pair: Pair, samples: int) -> Pair:
+def scattered(pair: Pair, samples: int, seed: int = SEED) -> Pair:
     """The same pair, seen at about `samples` places at most: one at random in each cell of an even lattice.
 
     A dozen numbers need no millions of voxels. And at random places no shift of the grids is special: on a grid, whole
     shifts read the moving image without blur, others with, which mutual information takes for better alignment (Likar &
-    Pernus, Image and Vision Computing 19(1), 2001). The places are the same every time.
+    Pernus, Image and Vision Computing 19(1), 2001). The places are the same every time, for one seed.
 
     Args:
         pair: on a grid.
         samples: the most places; where there are fewer voxels, there is one place in each.
+        seed: of the places.
     """
     space = pair.fixed_space
     fine = [n > 1 and s < THICK * space.finest for n, s in zip(space.shape, space.spacing, strict=True)]
     stride = max(1.0, (space.count / samples) ** (1 / max(sum(fine), 1)))
     lattice = space.resized(level_shape(space, stride * space.finest)) if stride > 1 else space
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(seed)
     cells = torch.zeros(space.dimension, *lattice.shape)
     cells[fine] = torch.rand(sum(fine), *lattice.shape, generator=generator) - 0.5
     away = torch.einsum("ij,j...->i...", lattice.linear.to(cells), cells).to(pair.fixed.device)

@@ -9,6 +9,7 @@ import torch
 
 from pullback.energy import Energy, MutualInformation, Pair, Similarity
 from pullback.energy.pair import shared
+from pullback.energy.terms import keys
 from pullback.optimise import LBFGS, Level, Linear, Schedule, Status
 from pullback.registration.candidate import Candidate
 from pullback.registration.initialise import centre_of_mass
@@ -56,7 +57,7 @@ class Search(Stage):
         if fixed.space.dimension != 2:
             return Outcome(self.name, initial, Status.converged, notes=("a volume: no search",))
         level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
-        pair = at_level(fixed, moving, level, self.similarity)
+        pair = at_level(fixed, moving, level, keys(self.similarity))
         start = self._pose(pair, initial, "0 degrees")
         if start is None:
             return Outcome(self.name, initial, Status.converged, notes=("too little overlap to search",))

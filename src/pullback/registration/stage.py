@@ -8,24 +8,38 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pullback import ops
-from pullback.energy import Compared, Energy, Pair, Similarity, described
-from pullback.energy.pair import overlap, shared
+from pullback.energy import Compared, Energy, Pair, described
+from pullback.energy.least_squares import is_least_squares, least_squares
+from pullback.energy.pair import Key, overlap, shared
 from pullback.energy.part import ImagePart, Part
-from pullback.energy.terms import keys
 from pullback.errors import RecipeError
-from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
+from pullback.optimise import (
+    Level,
+    Linear,
+    Objective,
+    Optimiser,
+    Parametrisation,
+    Params,
+    Schedule,
+    Solution,
+    Status,
+    minimise,
+)
 from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
-from pullback.registration.scatter import scattered
+from pullback.registration.scatter import SEED, scattered
 from pullback.space import Space
 from pullback.transforms import Transform
+from pullback.typing import Tensor
 
 COVERED = 0.98
 """Share of the fixed image that the moving one must hold for the rest not to be worth the search."""
 
 LEAST_OVERLAP = 0.05
 """Share of the smaller image that must lie in the other for there to be something to compare."""
+FIRST_DRAW = 1000
+"""Seed of the first of the fresh sets of random places."""
 LITTLE_FINER = 1.5
 """A moving image finer than its level by less than this factor is not shrunk."""
 
@@ -98,7 +112,7 @@ class Optimise(Stage):
         history: list[LevelHistory] = []
         done = 0.0
         for number, level in enumerate(self.schedule.levels, start=1):
-            pair = at_level(fixed, moving, level, self.energy.similarity)
+            pair = at_level(fixed, moving, level, self.energy.keys)
             known = initial if solution is None else self.model.build(solution.params)
             if shared(pair, known) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
@@ -123,7 +137,6 @@ class Optimise(Stage):
         if not isinstance(part, ImagePart):
             return part
         energy, pair = described(Energy(part.similarity), part.pair, known)
-        pair = pair if self.samples is None else scattered(pair, self.samples)
         pair = replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
         return replace(part, similarity=energy.similarity, pair=pair)
 
@@ -136,10 +149,13 @@ class Optimise(Stage):
         self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: _Teller
     ) -> Solution:
         """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
+        there = self._drawn(compared)
         objective = Objective(
-            lambda p: compared.loss(self.model.build(p)),
+            lambda p: there.loss(self.model.build(p)),
             self.model,
-            (lambda p: compared.loss_and_force(self.model.build(p))) if self.model.composed else None,
+            (lambda p: there.loss_and_force(self.model.build(p))) if self.model.composed else None,
+            curved=self._curved(there),
+            redraw=partial(self._redrawn, compared) if self.samples is not None else None,
         )
         return minimise(
             objective,
@@ -148,7 +164,32 @@ class Optimise(Stage):
             steps=level.steps,
             unit_mm=unit_mm,
             tolerance=self.schedule.tolerance,
+            shortest_mm=self.schedule.shortest_voxels * unit_mm,
             watch=told,
+        )
+
+    def _drawn(self, compared: Compared, seed: int = SEED) -> Compared:
+        """The same at random places, where those are wanted."""
+        if self.samples is None:
+            return compared
+        parts = [
+            replace(part, pair=scattered(part.pair, self.samples, seed)) if isinstance(part, ImagePart) else part
+            for part in compared.parts
+        ]
+        return replace(compared, parts=tuple(parts))
+
+    def _redrawn(self, compared: Compared, number: int) -> Callable[[Params], Tensor]:
+        """The loss at other random places; each set has a number."""
+        there = self._drawn(compared, FIRST_DRAW + number)
+        return lambda p: there.loss(self.model.build(p))
+
+    def _curved(self, compared: Compared) -> Callable[[Params], tuple[float, Tensor, Tensor]] | None:
+        """Loss, gradient and curvature, where the energy is a sum of squares of a matrix."""
+        part = compared.parts[0]
+        if not (isinstance(self.model, Linear) and is_least_squares(self.energy) and isinstance(part, ImagePart)):
+            return None
+        return lambda p: least_squares(
+            self.energy, part.pair, lambda v: self.model.build(replace(p, values=v)), p.values
         )
 
 
@@ -172,7 +213,7 @@ def _cost(level: Level) -> float:
     return level.steps / level.shrink**2
 
 
-def at_level(fixed: Prepared, moving: Prepared, level: Level, similarity: Similarity | None = None) -> Pair:
+def at_level(fixed: Prepared, moving: Prepared, level: Level, keys: tuple[Key, ...] = ()) -> Pair:
     """Both images at the resolution of a level; the fixed image's finest axis sets the voxel size.
 
     A moving image that is only a little finer than that stays whole. At a shrink factor such as 1.25 the two grids then
@@ -184,14 +225,13 @@ def at_level(fixed: Prepared, moving: Prepared, level: Level, similarity: Simila
         fixed: with what terms compare beside it.
         moving: likewise.
         level: the resolution.
-        similarity: what will be measured; the further images that it names come along.
+        keys: the further images and masks that come along.
     """
     spacing_mm = level.spacing_mm(fixed.space)
     pair = _shrunk(fixed, moving, spacing_mm)
-    if similarity is None or (not fixed.also and fixed.landmarks is None):
+    if not fixed.also and fixed.landmarks is None:
         return pair
-    named = [key for key in keys(similarity) if key in fixed.also]
-    also = {key: _shrunk(fixed.also[key], moving.also[key], spacing_mm) for key in named}
+    also = {key: _shrunk(fixed.also[key], moving.also[key], spacing_mm) for key in keys if key in fixed.also}
     return replace(pair, also=also, landmarks=fixed.landmarks)
 
 

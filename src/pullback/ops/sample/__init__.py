@@ -51,7 +51,7 @@ def sample(
     """
     if interpolation not in INTERPOLATIONS:
         raise InputError(f"there is no interpolation {interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}")
-    shape = _checked_shape(image, matrix, displacement, mix, shape)
+    shape = checked_shape(image, matrix, displacement, mix, shape)
     mix = _mix(None if displacement is None else mix, matrix)  # without a displacement it is no gradient's concern
     row = _dispatch.choose("sample", image, displacement, mix=mix, interpolation=interpolation)
     result: Tensor = row(image, matrix, displacement, mix, shape=shape, interpolation=interpolation, outside=outside)
@@ -73,7 +73,7 @@ def _mix(mix: Matrix | None, matrix: Matrix) -> Matrix:
     return torch.eye(d, dtype=matrix.dtype, device=matrix.device) if mix is None else mix
 
 
-def _checked_shape(
+def checked_shape(
     image: Tensor, matrix: Tensor, displacement: Tensor | None, mix: Tensor | None, shape: Shape | None
 ) -> Shape:
     """The output's spatial shape, once everything is known to fit together."""

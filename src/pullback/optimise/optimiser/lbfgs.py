@@ -1,0 +1,101 @@
+"""L-BFGS: curvature learnt from the last few steps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from pullback.optimise.objective import Objective
+from pullback.optimise.optimiser.optimiser import Optimiser
+from pullback.optimise.parametrisation import Params
+from pullback.typing import Tensor
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Past steps and changes of the gradient, with the loss and gradient at the present point."""
+
+    unit_mm: float
+    loss: float | None = None
+    gradient: Tensor | None = None
+    steps: tuple[Tensor, ...] = ()
+    changes: tuple[Tensor, ...] = ()
+    last_mm: float = float("inf")
+
+
+@dataclass(frozen=True)
+class LBFGS(Optimiser):
+    """Limited-memory quasi-Newton with a backtracking line search; best for a handful of numbers.
+
+    Nocedal & Wright, Numerical Optimization, 2006, algorithms 7.4 and 3.1.
+
+    Attributes:
+        history: how many past steps are remembered.
+        longest_voxels: the farthest that one step may move a voxel, in voxels of the level.
+        shortest_voxels: stop when a step moves no voxel farther than this.
+    """
+
+    history: int = 8
+    longest_voxels: float = 4.0
+    shortest_voxels: float = 0.002
+
+    def init(self, params: Params, unit_mm: float) -> Memory:
+        """See `Optimiser`."""
+        del params
+        return Memory(unit_mm)
+
+    def step(self, objective: Objective, params: Params, state: Memory) -> tuple[Params, Memory, float]:
+        """See `Optimiser`."""
+        if state.loss is None or state.gradient is None:
+            loss, gradient = objective.value_and_gradient(params)
+            state = replace(state, loss=loss, gradient=gradient)
+        assert state.loss is not None
+        assert state.gradient is not None
+        loss, gradient = state.loss, state.gradient
+        direction = self._direction(gradient, state)
+        slope = float((direction * gradient).sum())
+        if slope >= 0:
+            direction, slope = -gradient, -float((gradient**2).sum())
+            state = replace(state, steps=(), changes=())
+        length = objective.model.length(direction)
+        if length == 0:
+            return params, replace(state, last_mm=0.0), loss
+        longest = self.longest_voxels * state.unit_mm
+        scale = min(1.0, longest / length) if state.steps else longest / 4 / length  # no curvature known yet
+        for _ in range(12):
+            trial = objective.model.retract(params, scale * direction)
+            new_loss, new_gradient = objective.value_and_gradient(trial)
+            if new_loss <= loss + 1e-4 * scale * slope:
+                return trial, self._remember(state, scale * direction, new_loss, new_gradient, scale * length), loss
+            scale /= 3
+        return params, replace(state, steps=(), changes=(), last_mm=math.inf if state.steps else 0.0), loss
+
+    def exhausted(self, state: Memory) -> bool:
+        """See `Optimiser`."""
+        return state.last_mm < self.shortest_voxels * state.unit_mm
+
+    def moved_mm(self, state: Memory) -> float:
+        """See `Optimiser`."""
+        return state.last_mm
+
+    def _direction(self, gradient: Tensor, state: Memory) -> Tensor:
+        q, shares = gradient, []
+        pairs = list(zip(state.steps, state.changes, strict=True))
+        for s, y in reversed(pairs):
+            share = (s * q).sum() / (s * y).sum()
+            shares.append(share)
+            q = q - share * y
+        if pairs:
+            s, y = pairs[-1]
+            q = q * ((s * y).sum() / (y * y).sum())
+        for (s, y), share in zip(pairs, reversed(shares), strict=True):
+            q = q + s * (share - (y * q).sum() / (s * y).sum())
+        return -q
+
+    def _remember(self, state: Memory, step: Tensor, loss: float, gradient: Tensor, moved_mm: float) -> Memory:
+        assert state.gradient is not None
+        change = gradient - state.gradient
+        steps, changes = state.steps, state.changes
+        if float((step * change).sum()) > 1e-12 * float(step.norm() * change.norm()):
+            steps, changes = (*steps, step)[-self.history :], (*changes, change)[-self.history :]
+        return Memory(state.unit_mm, loss, gradient, steps, changes, moved_mm)
