@@ -10,7 +10,7 @@ from pullback.space import Space
 from pullback.transforms import Affine, Displacement
 from pullback.transforms.affine import rotation
 
-FREEDOMS = ("translation", "rigid", "similarity", "affine")
+FREEDOMS = ("translation", "scaling", "rigid", "similarity", "affine_without_shear", "affine")
 MODELS = {freedom: Linear(freedom) for freedom in FREEDOMS} | {
     "greedy": Greedy(smooth_update_voxels=1.5, smooth_total_voxels=0.0),
     "b-spline": BSpline(spacing_voxels=4.0),
@@ -186,12 +186,18 @@ def test_linear_keeps_to_its_freedom_however_far_it_goes(freedom, kind, grid):
         if freedom == "rigid":
             assert torch.allclose(gram, eye, atol=1e-10)
             assert float(torch.linalg.det(linear)) == pytest.approx(1, abs=1e-10)
+        if freedom == "scaling" and kind != "slice":
+            assert torch.allclose(linear, linear.T, atol=1e-10)
+        if freedom == "affine_without_shear" and kind == "2D":
+            axes = torch.linalg.qr(space.linear).Q  # a factor along each axis of the image, then a turn
+            stretched = axes.T @ gram @ axes
+            assert torch.allclose(stretched, torch.diag(torch.diag(stretched)), atol=1e-10)
         if freedom == "similarity" and kind != "slice":
             assert torch.allclose(gram, gram[0, 0] * eye, atol=1e-10)
 
 
 @every_freedom
-@pytest.mark.parametrize(("kind", "counts"), [("2D", (2, 3, 4, 6)), ("3D", (3, 6, 7, 12)), ("slice", (2, 3, 4, 6))])
+@pytest.mark.parametrize(("kind", "counts"), [("2D", (2, 4, 3, 4, 5, 6)), ("3D", (3, 6, 6, 7, 9, 12)), ("slice", (2, 4, 3, 4, 5, 6))])
 def test_linear_has_as_many_numbers_as_freedoms(freedom, kind, counts, grid):
     params = Linear(freedom).start(grid(kind), Affine.identity(grid(kind).dimension), "cpu")
     assert len(params.values) == counts[FREEDOMS.index(freedom)]

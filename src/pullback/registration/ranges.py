@@ -35,6 +35,7 @@ RANGES = {
     "shrink": Range(0.1, 10_000),
     "steps": Range(1, 1_000_000),
     "samples": Range(64, 1e9),
+    "axes": Range(0, 2),
     "tolerance": PART,
     "step_voxels": LENGTH,
     "momentum": PART,

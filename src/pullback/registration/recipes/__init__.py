@@ -7,13 +7,15 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
-from pullback.registration.recipes.linear import affine, rigid
+from pullback.registration.recipes.linear import affine, rigid, similarity, translation
 from pullback.registration.recipes.multimodal import multimodal
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "deformable": deformable,
     "fast": fast,
+    "translation": translation,
     "rigid": rigid,
+    "similarity": similarity,
     "affine": affine,
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
@@ -33,4 +35,16 @@ def named(name: str) -> Recipe:
     return make()
 
 
-__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "deformable", "fast", "multimodal", "named", "rigid"]
+__all__ = [
+    "DEFAULT",
+    "RECIPES",
+    "affine",
+    "cardiac_sax",
+    "deformable",
+    "fast",
+    "multimodal",
+    "named",
+    "rigid",
+    "similarity",
+    "translation",
+]
