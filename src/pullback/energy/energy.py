@@ -10,7 +10,7 @@ from pullback import ops
 from pullback.energy.regulariser import Regulariser
 from pullback.energy.similarity import Similarity
 from pullback.space import Space
-from pullback.transforms import BSpline, Displacement, Transform
+from pullback.transforms import BSpline, Displacement, Transform, Velocity
 from pullback.transforms.apply import Reading, reading
 from pullback.transforms.composite import Composite
 from pullback.typing import Batch, Field, Float, Tensor
@@ -100,7 +100,7 @@ class Energy:
 def _vectors(transform: Transform) -> list[tuple[Field, Space]]:
     """What a regulariser sees: the vectors of each deformation in a transform, and the grid that carries them."""
     parts = transform.parts if isinstance(transform, Composite) else (transform,)
-    fields = [(part.field, part.space) for part in parts if isinstance(part, Displacement)]
+    fields = [(part.field, part.space) for part in parts if isinstance(part, Displacement | Velocity)]
     return fields + [(part.coefficients, part.space) for part in parts if isinstance(part, BSpline)]
 
 

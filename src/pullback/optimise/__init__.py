@@ -7,11 +7,12 @@ loop that does it (minimise).
 from pullback.optimise.minimise import Solution, Status, minimise
 from pullback.optimise.objective import Objective
 from pullback.optimise.optimiser import LBFGS, Adam, GradientDescent, Optimiser
-from pullback.optimise.parametrisation import BSpline, Greedy, Linear, Parametrisation, Params
+from pullback.optimise.parametrisation import SVF, BSpline, Greedy, Linear, Parametrisation, Params
 from pullback.optimise.schedule import Level, Schedule
 
 __all__ = [
     "LBFGS",
+    "SVF",
     "Adam",
     "BSpline",
     "GradientDescent",

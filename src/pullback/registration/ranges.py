@@ -47,6 +47,7 @@ RANGES = {
     "shortest_voxels": WIDTH,
     "smooth_update_voxels": WIDTH,
     "smooth_total_voxels": WIDTH,
+    "squarings": Range(0, 20),
     "spacing_voxels": Range(1, 1000),
     "spacing_mm": Range(0, 10_000, low_open=True),
     "radius_voxels": Range(1, 100),

@@ -26,7 +26,7 @@ from pullback.registration.stage import Optimise, Stage
 
 KINDS: dict[type, tuple[type, ...]] = {
     Stage: (AlignCentres, Search, Optimise),
-    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.BSpline),
+    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
     optimise.Optimiser: (optimise.GradientDescent, optimise.Adam, optimise.LBFGS),
     energy.Similarity: (
         energy.MSE,
