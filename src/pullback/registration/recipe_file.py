@@ -23,9 +23,10 @@ from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
+from pullback.registration.symmetric import Symmetric
 
 KINDS: dict[type, tuple[type, ...]] = {
-    Stage: (AlignCentres, Search, Optimise),
+    Stage: (AlignCentres, Search, Optimise, Symmetric),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
     optimise.Optimiser: (optimise.GradientDescent, optimise.Adam, optimise.LBFGS),
     energy.Similarity: (

@@ -11,6 +11,7 @@ from pullback.transforms.apply import resample, resample_labels
 from pullback.transforms.bspline import BSpline
 from pullback.transforms.composite import Composite
 from pullback.transforms.displacement import Displacement
+from pullback.transforms.halfway import Halfway
 from pullback.transforms.inverse import Inverse
 from pullback.transforms.split import split
 from pullback.transforms.transform import Transform
@@ -21,6 +22,7 @@ __all__ = [
     "BSpline",
     "Composite",
     "Displacement",
+    "Halfway",
     "Inverse",
     "Transform",
     "Velocity",

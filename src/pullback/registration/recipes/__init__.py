@@ -8,6 +8,7 @@ from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
 from pullback.registration.recipes.linear import affine, rigid, similarity, translation
+from pullback.registration.recipes.longitudinal import longitudinal
 from pullback.registration.recipes.multimodal import multimodal
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
@@ -19,6 +20,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "affine": affine,
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
+    "longitudinal": longitudinal,
 }
 DEFAULT = "deformable"
 
@@ -42,6 +44,7 @@ __all__ = [
     "cardiac_sax",
     "deformable",
     "fast",
+    "longitudinal",
     "multimodal",
     "named",
     "rigid",
