@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from pullback.registration import register as fold
 from pullback.registration.outcome import Watch, ignore
 from pullback.registration.recipes import RECIPES, named
 from pullback.space import Space
-from pullback.transforms import Transform, resample, resample_labels
+from pullback.transforms import Transform, landmarks, resample, resample_labels
 from pullback.typing import Interpolation
 
 Imageable: TypeAlias = Any
@@ -131,6 +131,39 @@ def apply(
     if isinstance(thing, Labels):
         return resample_labels(thing, transform, space)
     return resample(io.as_image(thing), transform, space, interpolation)
+
+
+def from_landmarks(
+    fixed_points: Any,
+    moving_points: Any,
+    kind: landmarks.Kind = "rigid",
+    sigma_mm: float | Sequence[float] | None = None,
+    onto: Space | Imageable | None = None,
+) -> Transform:
+    """The transform that carries landmarks of the fixed image to the same landmarks of the moving image.
+
+    Args:
+        fixed_points: `Points`, a file of them, or (N, D) numbers, world RAS+ mm.
+        moving_points: the same landmarks in the same order.
+        kind: translation, rigid, similarity, affine; tps, a thin-plate spline; bspline, a free-form deformation.
+        sigma_mm: how uncertain each landmark is, one number for all or one for each; see the page on transforms.
+        onto: the fixed image, or its grid; only a bspline needs it.
+
+    Returns:
+        Fixed world -> moving world; give it to `register` as `initial`, or to `apply`.
+
+    Raises:
+        InputError: the landmarks do not pair up, are too few for the kind, or a bspline has no grid.
+
+    Example:
+        >>> import pullback as pb
+        >>> turned = pb.from_landmarks([[0, 0], [10, 0]], [[5, 5], [5, 15]], kind="rigid")
+        >>> turned([[0.0, 10.0]]).round()
+        tensor([[-5.,  5.]], dtype=torch.float64)
+    """
+    fixed, moving = (io.read_points(p) if isinstance(p, str | Path) else p for p in (fixed_points, moving_points))
+    space = onto if onto is None or isinstance(onto, Space) else io.as_image(onto).space
+    return landmarks.from_landmarks(fixed, moving, kind, sigma_mm, space)
 
 
 def load(folder: str | Path, fixed: Imageable | None = None, moving: Imageable | None = None) -> Registration:

@@ -13,7 +13,9 @@ from pullback.transforms.composite import Composite
 from pullback.transforms.displacement import Displacement
 from pullback.transforms.halfway import Halfway
 from pullback.transforms.inverse import Inverse
+from pullback.transforms.landmarks import from_landmarks
 from pullback.transforms.split import split
+from pullback.transforms.thin_plate import ThinPlateSpline
 from pullback.transforms.transform import Transform
 from pullback.transforms.velocity import Velocity
 
@@ -24,8 +26,10 @@ __all__ = [
     "Displacement",
     "Halfway",
     "Inverse",
+    "ThinPlateSpline",
     "Transform",
     "Velocity",
+    "from_landmarks",
     "resample",
     "resample_labels",
     "split",

@@ -12,6 +12,7 @@ from pullback import ops
 from pullback.space import Space, apply_matrix
 from pullback.transforms.bspline import BSpline
 from pullback.transforms.displacement import Displacement
+from pullback.transforms.thin_plate import ThinPlateSpline
 from pullback.transforms.transform import Transform
 from pullback.typing import Field, PointsTensor, Tensor
 
@@ -25,6 +26,10 @@ SWEEPS = 8
 """Rounds of four fixed-point iterations over a whole grid before Newton's method is asked."""
 
 
+Solvable: TypeAlias = Displacement | BSpline | ThinPlateSpline
+"""Maps x -> x + u(x) whose u and its slope can be read anywhere."""
+
+
 @dataclass(frozen=True, eq=False)
 class Inverse(Transform):
     """x -> the y with y + field(y) = x, to a ten-thousandth of a millimetre wherever the field does not fold.
@@ -34,10 +39,10 @@ class Inverse(Transform):
     inverse in its folds: there the best y found is given.
 
     Attributes:
-        forward: the displacement to undo, or the B-spline.
+        forward: what to undo.
     """
 
-    forward: Displacement | BSpline
+    forward: Solvable
 
     @property
     def dimension(self) -> int:
@@ -49,13 +54,13 @@ class Inverse(Transform):
         flat = points.reshape(-1, self.dimension)
         return self._solve(flat).reshape(points.shape)
 
-    def inverse(self) -> Displacement | BSpline:
+    def inverse(self) -> Solvable:
         """What was to be undone, itself."""
         return self.forward
 
     def displace(self, space: Space, first: Field | None = None) -> Field:
         """See `Transform`."""
-        field = self.forward.field if isinstance(self.forward, Displacement) else self.forward.coefficients
+        field = _vectors(self.forward)
         first = None if first is None else first.to(field.device, torch.promote_types(first.dtype, field.dtype))
         if isinstance(self.forward, Displacement):
             goal = torch.zeros(self.dimension, *space.shape).to(field) if first is None else first
@@ -116,8 +121,18 @@ Reader: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Points (N, D) -> displacement (N, D) and the Jacobian matrix (N, D, D) of x + field(x) there."""
 
 
-def _reader(forward: Displacement | BSpline, x: Tensor) -> Reader:
+def _vectors(forward: Solvable) -> Tensor:
+    """What it is made of."""
+    if isinstance(forward, ThinPlateSpline):
+        return forward.weights
+    return forward.field if isinstance(forward, Displacement) else forward.coefficients
+
+
+def _reader(forward: Solvable, x: Tensor) -> Reader:
     """How to read what is to be undone, in the precision of x."""
+    if isinstance(forward, ThinPlateSpline):
+        one = torch.eye(forward.dimension).to(x)
+        return lambda points: (forward.motion(points), forward.slope(points) + one)
     if isinstance(forward, BSpline):
         spline, eye = BSpline(forward.coefficients.to(x), forward.space), torch.eye(forward.dimension).to(x)
         return lambda points: (spline.motion(points), spline.slope(points) + eye)
