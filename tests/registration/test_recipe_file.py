@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pullback.energy import LNCC, MSE, Bending, Energy, Term, WeightedSum
 from pullback.errors import RecipeError
-from pullback.optimise import GradientDescent, Greedy, Level, Schedule
-from pullback.registration import AlignCentres, Optimise, Prepare, Recipe, Search, recipe_file
+from pullback.optimise import SVF, Adam, GradientDescent, Greedy, Level, Linear, Schedule
+from pullback.registration import AlignCentres, Optimise, Prepare, Recipe, Search, Symmetric, recipe_file
 from pullback.registration.ranges import RANGES
 from pullback.registration.recipes import RECIPES, named
 
@@ -67,6 +67,10 @@ def test_every_kind_comes_back(tmp_path):
                 stages.append(
                     Optimise(model(), Energy(made(similarity), Bending(), 0.25), optimiser(), Schedule((Level(2, 3),)))
                 )
+    stages += [
+        Symmetric(model, Energy(MSE()), Adam(), Schedule((Level(2, 3),)))
+        for model in (Linear("rigid", axes=(1, 2)), SVF())
+    ]
     recipe = Recipe("all", "every kind", (AlignCentres(starts=("mass",)), Search(step_degrees=30.0), *stages))
     assert round_trip(recipe, tmp_path) == recipe
 
