@@ -6,9 +6,11 @@ import torch
 from pullback.energy import LNCC, MIND, MSE, NCC, Diffusion, Energy
 from pullback.errors import RecipeError
 from pullback.image import Image
+from pullback.io import read_image, read_transform
 from pullback.optimise import LBFGS, SVF, BSpline, GradientDescent, Greedy, Level, Linear, Schedule
 from pullback.registration import Recipe, Symmetric, register
 from pullback.registration.recipes import named
+from pullback.registration.saved import load
 from pullback.registration.symmetric import middle_grid
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Halfway, Velocity, resample
@@ -161,11 +163,32 @@ def test_a_matrix_is_halved_by_its_root_and_a_half_turn_stays_whole():
 
 
 def test_the_middle_grid_does_not_know_which_image_is_fixed(grid, smooth_field):
-    turn = Affine.rigid(14.0, [5.0, 2.0])
-    to_fixed, to_moving = halves(turn)
+    to_fixed, to_moving = halves(Affine.about(Affine.rigid(14.0).linear * torch.tensor([1.1, 0.9]), [5.0, 2.0]))
     for one, other in ((grid(2), grid(2)), (grid(2), grid(2, (0.9, 1.0))), (grid(2, 1.0), grid(2, 1.0, mm=90.0))):
         here, there = middle_grid(one, other, to_fixed, to_moving), middle_grid(other, one, to_moving, to_fixed)
         assert here.shape == there.shape
         assert torch.allclose(here.matrix, there.matrix, atol=1e-12)
+        axes = here.linear / torch.tensor(here.spacing)
+        assert torch.allclose(axes.T @ axes, torch.eye(2, dtype=torch.float64), atol=1e-9)
     bent = Velocity(smooth_field(grid(2), 2.0), grid(2))
     assert middle_grid(grid(2), grid(2), *halves(bent)).same_as(grid(2))
+
+
+def test_both_halves_are_saved_and_come_back(paint, grid, smooth_field, tmp_path):
+    space = grid(2)
+    truth = Affine.rigid(6.0) @ Displacement(smooth_field(space, 3.0, dtype=torch.float64), space)
+    result = register(paint(space, truth), paint(space), Recipe("test", "symmetric", (RIGID, dense(Greedy(2.5, 0.7)))))
+    result.save(tmp_path / "result")
+    back = load(tmp_path / "result", result.fixed, result.moving).transform
+    points = space.grid().reshape(-1, 2)[::37]
+    assert isinstance(back, Halfway)
+    assert float((back(points) - result.transform(points)).norm(dim=-1).max()) < 0.02 * space.finest
+    assert float((back.inverse()(back(points)) - points).norm(dim=-1).max()) < 1e-3
+    whole = read_transform(tmp_path / "result" / "transform.h5")
+    assert float((whole(points) - result.transform(points)).norm(dim=-1).max()) < 0.02 * space.finest
+    middle = read_image(tmp_path / "result" / "middle.nii.gz")
+    halves_there = [resample(image, half, back.space).data
+                    for image, half in ((result.fixed, back.to_fixed), (result.moving, back.to_moving))]  # fmt: skip
+    assert torch.allclose(middle.data, sum(halves_there) / 2, atol=0.01)
+    register(result.fixed, result.moving, Recipe("test", "symmetric", (RIGID,))).save(tmp_path / "result")
+    assert not (tmp_path / "result" / "to_fixed.h5").exists(), "of another result"

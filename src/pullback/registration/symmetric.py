@@ -149,7 +149,7 @@ def middle_grid(fixed: Space, moving: Space, to_fixed: Transform, to_moving: Tra
     """A grid in the middle world, the same whichever image is called fixed.
 
     The mean of both images' grids as they lie in the middle, if they have one shape and lie nearly alike; else the one
-    with the smaller, or more, voxels. Deformations are left out of account.
+    with the smaller, or more, voxels. Its axes are at right angles. Deformations are left out of account.
     """
     mine, others = (
         Space(space.shape, _affine(half, space).inverse().matrix @ space.matrix)
@@ -158,8 +158,20 @@ def middle_grid(fixed: Space, moving: Space, to_fixed: Transform, to_moving: Tra
     step = mine.inverse[:-1, :-1] @ others.linear
     apart = float((step - torch.eye(len(step), dtype=torch.float64)).abs().max())
     if mine.shape == others.shape and apart < IN_STEP:
-        return Space(mine.shape, (mine.matrix + others.matrix) / 2)
-    return min((mine, others), key=lambda s: (round(float(torch.linalg.det(s.linear).abs()), 6), -s.count, s.shape))
+        return _right_angled(Space(mine.shape, (mine.matrix + others.matrix) / 2))
+    return _right_angled(
+        min((mine, others), key=lambda s: (round(float(torch.linalg.det(s.linear).abs()), 6), -s.count, s.shape))
+    )
+
+
+def _right_angled(space: Space) -> Space:
+    """The nearest grid whose axes are at right angles, which files of other programs ask for."""
+    spacing = torch.tensor(space.spacing, dtype=torch.float64)
+    u, _, vh = torch.linalg.svd(space.linear / spacing)
+    matrix, middle = space.matrix.clone(), torch.tensor([(n - 1) / 2 for n in space.shape], dtype=torch.float64)
+    matrix[:-1, :-1] = (u @ vh) * spacing
+    matrix[:-1, -1] = space.centre - matrix[:-1, :-1] @ middle
+    return Space(space.shape, matrix)
 
 
 def _affine(half: Transform, space: Space) -> Affine:
