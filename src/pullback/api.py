@@ -25,7 +25,7 @@ from pullback.registration.given import as_mask, given, told
 from pullback.registration.outcome import Watch, ignore
 from pullback.registration.recipes import RECIPES, named
 from pullback.space import Space
-from pullback.transforms import Transform, resample, resample_labels
+from pullback.transforms import Transform, landmarks, resample, resample_labels
 from pullback.typing import Interpolation
 
 Imageable: TypeAlias = Any
@@ -53,8 +53,8 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
     Args:
         fixed: the image that stays.
         moving: the image that is pulled back.
-        recipe: a name ("default", "rigid", "affine", "deformable", "fast", "multimodal", "cardiac-sax"), a YAML file,
-            or a `Recipe`.
+        recipe: a name ("default", "rigid", "affine", "deformable", "fast", "multimodal", "cardiac-sax", "longitudinal",
+            and more: `pullback recipe list`), a YAML file, or a `Recipe`.
         initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
         fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
         moving_mask: the same for the moving image, on its own grid.
@@ -133,6 +133,39 @@ def apply(
     if isinstance(thing, Labels):
         return resample_labels(thing, transform, space)
     return resample(io.as_image(thing), transform, space, interpolation)
+
+
+def from_landmarks(
+    fixed_points: Any,
+    moving_points: Any,
+    kind: landmarks.Kind = "rigid",
+    sigma_mm: float | Sequence[float] | None = None,
+    onto: Space | Imageable | None = None,
+) -> Transform:
+    """The transform that carries landmarks of the fixed image to the same landmarks of the moving image.
+
+    Args:
+        fixed_points: `Points`, a file of them, or (N, D) numbers, world RAS+ mm.
+        moving_points: the same landmarks in the same order.
+        kind: translation, rigid, similarity, affine; tps, a thin-plate spline; bspline, a free-form deformation.
+        sigma_mm: how uncertain each landmark is, one number for all or one for each; see the page on transforms.
+        onto: the fixed image, or its grid; only a bspline needs it.
+
+    Returns:
+        Fixed world -> moving world; give it to `register` as `initial`, or to `apply`.
+
+    Raises:
+        InputError: the landmarks do not pair up, are too few for the kind, or a bspline has no grid.
+
+    Example:
+        >>> import pullback as pb
+        >>> turned = pb.from_landmarks([[0, 0], [10, 0]], [[5, 5], [5, 15]], kind="rigid")
+        >>> turned([[0.0, 10.0]]).round()
+        tensor([[-5.,  5.]], dtype=torch.float64)
+    """
+    fixed, moving = (io.read_points(p) if isinstance(p, str | Path) else p for p in (fixed_points, moving_points))
+    space = onto if onto is None or isinstance(onto, Space) else io.as_image(onto).space
+    return landmarks.from_landmarks(fixed, moving, kind, sigma_mm, space)
 
 
 def load(folder: str | Path, fixed: Imageable | None = None, moving: Imageable | None = None) -> Registration:

@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pullback.optimise import BSpline, Greedy, Linear, Params
+from pullback.optimise import SVF, BSpline, Greedy, Linear, Params
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement
 from pullback.transforms.affine import rotation
 
-FREEDOMS = ("translation", "rigid", "similarity", "affine")
+FREEDOMS = ("translation", "scaling", "rigid", "similarity", "affine_without_shear", "affine")
 MODELS = {freedom: Linear(freedom) for freedom in FREEDOMS} | {
     "greedy": Greedy(smooth_update_voxels=1.5, smooth_total_voxels=0.0),
+    "svf": SVF(smooth_update_voxels=1.5, smooth_total_voxels=0.0),
     "b-spline": BSpline(spacing_voxels=4.0),
 }
 SPACES = ("2D", "3D", "slice")
@@ -79,7 +80,8 @@ def test_a_finer_grid_keeps_the_transform(model, kind, grid, finer, smooth_field
         params = model.start(space, Displacement(smooth_field(space, 4.0), space), "cpu")
     else:
         params = model.start(space, Affine.identity(space.dimension), "cpu")
-        params = model.retract(params, random_step(params, 6.0, model))
+        smooth = isinstance(model, SVF)
+        params = model.retract(params, smooth_field(space, 6.0) if smooth else random_step(params, 6.0, model))
     fine = model.refine(params, finer(space))
     points = points_inside(space)
     moved = (model.build(params)(points) - points).norm(dim=-1).max()
@@ -186,12 +188,20 @@ def test_linear_keeps_to_its_freedom_however_far_it_goes(freedom, kind, grid):
         if freedom == "rigid":
             assert torch.allclose(gram, eye, atol=1e-10)
             assert float(torch.linalg.det(linear)) == pytest.approx(1, abs=1e-10)
+        if freedom == "scaling" and kind != "slice":
+            assert torch.allclose(linear, linear.T, atol=1e-10)
+        if freedom == "affine_without_shear" and kind == "2D":
+            axes = torch.linalg.qr(space.linear).Q  # a factor along each axis of the image, then a turn
+            stretched = axes.T @ gram @ axes
+            assert torch.allclose(stretched, torch.diag(torch.diag(stretched)), atol=1e-10)
         if freedom == "similarity" and kind != "slice":
             assert torch.allclose(gram, gram[0, 0] * eye, atol=1e-10)
 
 
 @every_freedom
-@pytest.mark.parametrize(("kind", "counts"), [("2D", (2, 3, 4, 6)), ("3D", (3, 6, 7, 12)), ("slice", (2, 3, 4, 6))])
+@pytest.mark.parametrize(
+    ("kind", "counts"), [("2D", (2, 4, 3, 4, 5, 6)), ("3D", (3, 6, 6, 7, 9, 12)), ("slice", (2, 4, 3, 4, 5, 6))]
+)
 def test_linear_has_as_many_numbers_as_freedoms(freedom, kind, counts, grid):
     params = Linear(freedom).start(grid(kind), Affine.identity(grid(kind).dimension), "cpu")
     assert len(params.values) == counts[FREEDOMS.index(freedom)]

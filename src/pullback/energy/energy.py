@@ -14,7 +14,7 @@ from pullback.energy.similarity import Similarity
 from pullback.energy.terms import keys, parts
 from pullback.errors import InputError
 from pullback.space import Space
-from pullback.transforms import Displacement, Transform
+from pullback.transforms import Displacement, Transform, Velocity
 from pullback.typing import Batch, Field, Float, Tensor
 
 __all__ = ["Compared", "Energy", "Pair", "overlap", "shared"]
@@ -109,9 +109,9 @@ class Compared:
         return total, force
 
     def _penalties_and_slopes(self, transform: Transform) -> Iterator[tuple[float, Field]]:
-        """What the regulariser adds, and its gradient: of displacements, all that composed steps change."""
+        """What the regulariser adds, and its gradient: of fields, all that composed steps change."""
         for part in self._penalised(transform):
-            if isinstance(part, Displacement):
+            if isinstance(part, Displacement | Velocity):
                 values = part.field.detach().requires_grad_()
                 cost = self._penalty(replace(part, field=values))
                 yield float(cost.detach()), torch.autograd.grad(cost, values)[0]

@@ -15,6 +15,7 @@ from pullback.io.atomic import atomic, full_suffix
 from pullback.io.image_file import reading
 
 AXES = ("x", "y", "z")
+SIGMA = "sigma_mm"
 LARGEST = 1 << 28
 SUFFIXES = (".csv", ".fcsv", ".mrk.json", ".json")
 
@@ -43,6 +44,26 @@ def read_points(path: str | os.PathLike[str]) -> Points:
         if not np.isfinite(world).all():
             raise FileFormatError("it holds coordinates that are not finite numbers")
         return Points(torch.from_numpy(world))
+
+
+def read_uncertainties(path: str | os.PathLike[str]) -> list[float] | None:
+    """The column sigma_mm of a .csv of points, how uncertain each of them is; None where there is no such column.
+
+    Raises:
+        FileFormatError: the file is missing, or a value is no number.
+    """
+    name = os.fspath(path)
+    with reading(name):
+        if _format(name) != ".csv":
+            return None
+        header, rows, _ = _table(_text(Path(name)))
+        names = [cell.strip().lower() for cell in header]
+        if SIGMA not in names:
+            return None
+        try:
+            return [float(row[names.index(SIGMA)]) for row in rows]
+        except (ValueError, IndexError):
+            raise FileFormatError(f"its column {SIGMA} has a value that is no number") from None
 
 
 def write_points(points: Points, path: str | os.PathLike[str], like: str | os.PathLike[str] | None = None) -> None:

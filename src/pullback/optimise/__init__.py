@@ -14,11 +14,12 @@ from pullback.optimise.optimiser import (
     Optimiser,
     StochasticDescent,
 )
-from pullback.optimise.parametrisation import BSpline, Greedy, Linear, Parametrisation, Params
+from pullback.optimise.parametrisation import SVF, BSpline, Greedy, Linear, Parametrisation, Params
 from pullback.optimise.schedule import Level, Schedule
 
 __all__ = [
     "LBFGS",
+    "SVF",
     "Adam",
     "BSpline",
     "GradientDescent",

@@ -10,6 +10,7 @@ from pullback.registration.register import register
 from pullback.registration.registration import Registration
 from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
+from pullback.registration.symmetric import Symmetric
 
 __all__ = [
     "AlignCentres",
@@ -23,6 +24,7 @@ __all__ = [
     "Search",
     "Stage",
     "Step",
+    "Symmetric",
     "recipes",
     "register",
 ]

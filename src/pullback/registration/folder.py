@@ -13,7 +13,10 @@ from pullback.errors import InputError
 LAST = "result.json"
 """Where this file stands, the result is whole."""
 
-EXTRAS = ("report.html", "displacement.nii.gz")
+HALVES = ("to_fixed.h5", "to_moving.h5", "middle.nii.gz")
+"""What a symmetric registration leaves besides."""
+
+EXTRAS = ("report.html", "displacement.nii.gz", *HALVES)
 """What an earlier result in the same folder may have, and this one not."""
 
 

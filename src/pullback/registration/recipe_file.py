@@ -23,10 +23,9 @@ from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
+from pullback.registration.symmetric import Symmetric
 
 KINDS: dict[type, tuple[type, ...]] = {
-    Stage: (AlignCentres, Search, Optimise),
-    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.BSpline),
     optimise.Optimiser: (
         optimise.GradientDescent,
         optimise.Adam,
@@ -34,6 +33,8 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.LevenbergMarquardt,
         optimise.StochasticDescent,
     ),
+    Stage: (AlignCentres, Search, Optimise, Symmetric),
+    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,

@@ -24,6 +24,7 @@ from pullback.registration.prepare_further import prepare_further
 from pullback.registration.recipe import Recipe
 from pullback.registration.registration import Quality, Registration
 from pullback.registration.stage import LEAST_OVERLAP, Optimise, Stage, at_level
+from pullback.registration.symmetric import Symmetric
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
 
@@ -108,7 +109,7 @@ def _scaled(watch: Watch, before: float, work: float, whole: float) -> Watch:
 
 def _judge(recipe: Recipe) -> tuple[Similarity, Level]:
     """What the recipe minimises last, at its last resolution: at another, another transform might seem better."""
-    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise)]
+    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise | Symmetric)]
     return (stages[-1].energy.similarity, stages[-1].schedule.levels[-1]) if stages else (NCC(), Level(1.0, 1))
 
 

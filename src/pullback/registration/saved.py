@@ -3,6 +3,7 @@
 - warped.nii.gz: the moving image on the fixed grid
 - transform.h5: ITK composite, fixed -> moving; SimpleITK, ANTs and 3D Slicer open it as it is
 - recipe.yaml: everything that was done, value by value
+- to_fixed.h5, to_moving.h5, middle.nii.gz: of a symmetric registration, see `halves`
 - result.json: status, figures, losses, seconds, versions, inputs
 """
 
@@ -26,10 +27,11 @@ from pullback.image import Image
 from pullback.optimise import Status
 from pullback.registration import recipe_file
 from pullback.registration.folder import LAST, together
+from pullback.registration.halves import read_transform, write_halves
 from pullback.registration.outcome import LevelHistory, Outcome
 from pullback.registration.registration import Quality, Registration
 from pullback.space import Space
-from pullback.transforms import Transform
+from pullback.transforms import Halfway, Transform
 
 RESULT = ("warped.nii.gz", "transform.h5", "recipe.yaml", LAST)
 """The files of a result."""
@@ -57,6 +59,8 @@ def write(registration: Registration, folder: Path) -> None:
     warped, transform, recipe, last = (folder / name for name in RESULT)
     io.write_image(registration.warped, warped)
     io.write_transform(registration.transform, transform, onto=registration.fixed.space)
+    if isinstance(registration.transform, Halfway):
+        write_halves(registration.transform, registration.fixed, registration.moving, folder)
     summarised = json.dumps(_plain(summary(registration)), indent=2, allow_nan=False)
     for wanted, text in ((recipe, recipe_file.to_yaml(registration.recipe)), (last, summarised + "\n")):
         with io.atomic(wanted) as path:
@@ -120,7 +124,7 @@ def load(folder: str | Path, fixed: Image | None = None, moving: Image | None = 
     """
     folder = Path(folder)
     tree = read_summary(folder)
-    transform = io.read_transform(folder / "transform.h5")
+    transform = read_transform(folder)
     recipe = recipe_file.read(folder / "recipe.yaml")
     images = _same(tree, "fixed", fixed, folder), _same(tree, "moving", moving, folder)
     with damaged(folder / LAST):

@@ -9,6 +9,7 @@ import torch
 from pullback import ops
 from pullback.energy import Pair
 from pullback.optimise.schedule import level_shape
+from pullback.space import Space
 from pullback.transforms import Displacement
 from pullback.typing import Batch
 
@@ -29,20 +30,23 @@ def scattered(pair: Pair, samples: int, seed: int = SEED) -> Pair:
         samples: the most places; where there are fewer voxels, there is one place in each.
         seed: of the places.
     """
-    space = pair.fixed_space
+    space, away = pair.fixed_space, places(pair.fixed_space, samples, str(pair.fixed.device), seed)
+    lattice = away.space
+    matrix = (space.inverse @ lattice.matrix)[:-1]
+
+    def read(image: Batch) -> Batch:
+        return ops.sample(image, matrix, away.field[None], space.inverse[:-1, :-1])
+
+    weight = None if pair.fixed_weight is None else read(pair.fixed_weight)
+    return replace(pair, fixed=read(pair.fixed), fixed_weight=weight, fixed_space=lattice, scatter=away)
+
+
+def places(space: Space, samples: int, device: str, seed: int = SEED) -> Displacement:
+    """How far the places of `scattered` lie from the centres of the cells of a lattice over a grid."""
     fine = [n > 1 and s < THICK * space.finest for n, s in zip(space.shape, space.spacing, strict=True)]
     stride = max(1.0, (space.count / samples) ** (1 / max(sum(fine), 1)))
     lattice = space.resized(level_shape(space, stride * space.finest)) if stride > 1 else space
     generator = torch.Generator().manual_seed(seed)
     cells = torch.zeros(space.dimension, *lattice.shape)
     cells[fine] = torch.rand(sum(fine), *lattice.shape, generator=generator) - 0.5
-    away = torch.einsum("ij,j...->i...", lattice.linear.to(cells), cells).to(pair.fixed.device)
-    matrix = (space.inverse @ lattice.matrix)[:-1]
-
-    def read(image: Batch) -> Batch:
-        return ops.sample(image, matrix, away[None], space.inverse[:-1, :-1])
-
-    weight = None if pair.fixed_weight is None else read(pair.fixed_weight)
-    return replace(
-        pair, fixed=read(pair.fixed), fixed_weight=weight, fixed_space=lattice, scatter=Displacement(away, lattice)
-    )
+    return Displacement(torch.einsum("ij,j...->i...", lattice.linear.to(cells), cells).to(device), lattice)

@@ -104,7 +104,7 @@ class Optimise(Stage):
     @property
     def work(self) -> float:
         """See `Stage`."""
-        return sum(_cost(level) for level in self.schedule.levels)
+        return sum(cost(level) for level in self.schedule.levels)
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
@@ -118,11 +118,11 @@ class Optimise(Stage):
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
             space = pair.fixed_space
             start = partial(self._start, solution, space, initial, str(fixed.data.device))
-            told = _Teller(self, number, level, done, watch)
+            told = Teller(self.name, self.schedule, number, done / self.work, cost(level) / self.work, watch)
             with ops.reused():
                 solution = self._level(self._compared(pair, known), start, space.finest, level, told)
             history.append(LevelHistory(space.spacing, solution.history))
-            done += _cost(level)
+            done += cost(level)
             if not solution.status.ok:
                 break
         assert solution is not None
@@ -146,7 +146,7 @@ class Optimise(Stage):
         return self.model.refine(coarser.params, space)
 
     def _level(
-        self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: _Teller
+        self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: Teller
     ) -> Solution:
         """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
         there = self._drawn(compared)
@@ -194,22 +194,34 @@ class Optimise(Stage):
 
 
 @dataclass(frozen=True)
-class _Teller:
-    """Turns a step of the loop into a `Step` for whoever watches."""
+class Teller:
+    """Turns a step of the loop into a `Step` for whoever watches.
 
-    stage: Optimise
+    Attributes:
+        stage: what runs.
+        schedule: its levels.
+        number: which of them, from 1.
+        done: the share of the stage's work that was done before this level.
+        part: the share of this level.
+        watch: whom to tell.
+    """
+
+    stage: str
+    schedule: Schedule
     number: int
-    level: Level
     done: float
+    part: float
     watch: Watch
 
     def __call__(self, step: int, loss: float) -> None:
-        levels = self.stage.schedule.levels
-        share = (self.done + _cost(self.level) * step / self.level.steps) / max(self.stage.work, 1e-9)
-        self.watch(Step(self.stage.name, self.number, len(levels), step, self.level.steps, loss, share))
+        """Tell of one step."""
+        levels, steps = len(self.schedule.levels), self.schedule.levels[self.number - 1].steps
+        share = self.done + self.part * step / steps
+        self.watch(Step(self.stage, self.number, levels, step, steps, loss, share))
 
 
-def _cost(level: Level) -> float:
+def cost(level: Level) -> float:
+    """How long a level takes, in steps at full resolution."""
     return level.steps / level.shrink**2
 
 

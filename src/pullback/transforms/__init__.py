@@ -11,8 +11,11 @@ from pullback.transforms.apply import resample, resample_labels
 from pullback.transforms.bspline import BSpline
 from pullback.transforms.composite import Composite
 from pullback.transforms.displacement import Displacement
+from pullback.transforms.halfway import Halfway
 from pullback.transforms.inverse import Inverse
+from pullback.transforms.landmarks import from_landmarks
 from pullback.transforms.split import split
+from pullback.transforms.thin_plate import ThinPlateSpline
 from pullback.transforms.transform import Transform
 from pullback.transforms.velocity import Velocity
 
@@ -21,9 +24,12 @@ __all__ = [
     "BSpline",
     "Composite",
     "Displacement",
+    "Halfway",
     "Inverse",
+    "ThinPlateSpline",
     "Transform",
     "Velocity",
+    "from_landmarks",
     "resample",
     "resample_labels",
     "split",

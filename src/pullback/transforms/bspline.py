@@ -20,9 +20,8 @@ ALIGNED_STEPS = 1e-6
 class BSpline(Transform):
     """x -> x + u(x), with u a cubic B-spline of vectors at control points: smooth, with two continuous derivatives.
 
-    Rueckert et al., IEEE Transactions on Medical Imaging 18(8), 1999; see `ops.ffd`. Beyond the control grid its edge
-    is repeated, where ITK's B-spline transform ends, so that files hold it as a dense displacement (`write_transform`
-    with `onto`).
+    Rueckert et al., IEEE Transactions on Medical Imaging 18(8), 1999; see `ops.ffd`. It is that of ITK's B-spline
+    transform where all control points of a spline exist; beyond, the edge is repeated, where ITK's ends.
 
     Attributes:
         coefficients: (D, *space.shape) mm along the world axes; the spline does not pass through them.

@@ -1,61 +1,60 @@
-"""ITK's cubic B-spline transform, read as a displacement field that is dense enough to replace it.
+"""ITK's cubic B-spline transform, which is our BSpline where all the control points of a spline exist.
 
-ITK's BSplineTransform adds a cubic spline of vectors inside the region where all the control points of a spline exist:
-from the second node to the last but one on each axis. The spline is sampled k times between nodes. The second
-derivative of a cubic spline is at most the largest second difference of its coefficients, so that reading the samples
-linearly errs by at most  sum over axes of |second difference| / (8 k^2): k follows from the error wanted.
+That is from the second node to the last but one along each axis. Beyond, ITK moves nothing and we repeat the edge, so
+that a grid must lie within to be resampled alike.
 """
 
 import math
-import warnings
+from itertools import product
 
 import numpy as np
 import torch
 
-from pullback.errors import FileFormatError, PullbackWarning
-from pullback.io.geometry import Grid, signs
-from pullback.io.transforms.itk_grid import grid_from_fixed
-from pullback.transforms import Displacement
+from pullback.errors import FileFormatError
+from pullback.io.geometry import grid_of, signs
+from pullback.io.transforms.itk_grid import fixed_from_space, grid_from_fixed
+from pullback.space import Space
+from pullback.transforms import BSpline
 
-ERROR_MM = 1e-3
-MOST_VOXELS = 4_000_000
-TOLD_MM = 0.05
+FEWEST = 4
+"""Control points that ITK needs along each axis."""
+MARGIN = 1e-6
+"""How far within the last spline a grid must lie, in steps of the control grid."""
 
 
-def bspline_to_displacement(parameters: np.ndarray, fixed: np.ndarray, d: int) -> Displacement:
-    """The spline as a field whose linear reading is right to `ERROR_MM`, or as near as `MOST_VOXELS` allow.
+def bspline_from_itk(parameters: np.ndarray, fixed: np.ndarray, d: int) -> BSpline:
+    """The same spline; coefficients are kept in float32.
 
     Raises:
-        FileFormatError: the parameters do not fit the grid of control points.
+        FileFormatError: the parameters do not fit the grid of control points, or are not finite.
     """
     grid = grid_from_fixed(fixed, d, "BSplineTransform")
-    if min(grid.size) < 4:
+    if min(grid.size) < FEWEST:
         raise FileFormatError(f"BSplineTransform has a grid of {grid.size} control points; it needs 4 along each axis")
     if len(parameters) != d * math.prod(grid.size):
         raise FileFormatError(f"BSplineTransform has {len(parameters)} parameters for a grid of {grid.size}")
-    coefficients = torch.from_numpy(np.asarray(parameters, np.float64)).reshape(d, *grid.size[::-1])
-    bend = sum(float(coefficients.diff(n=2, dim=axis).abs().max()) for axis in range(1, d + 1)) / 8
-    k = max(1, math.ceil(math.sqrt(bend / ERROR_MM)))
-    while k > 1 and math.prod((n - 3) * k + 1 for n in grid.size) > MOST_VOXELS:
-        k -= 1
-    if bend / k**2 > TOLD_MM:
-        warnings.warn(f"a B-spline transform is read as a dense field, right to {bend / k**2:.2g} mm", PullbackWarning,
-                      stacklevel=2)  # fmt: skip
-    field = coefficients
-    for axis in range(1, d + 1):
-        field = torch.tensordot(_weights(field.shape[axis], k), field, dims=([1], [axis])).movedim(0, axis)
-    field = field * torch.from_numpy(signs(d)[:d]).view(-1, *[1] * d)
-    size = tuple((n - 3) * k + 1 for n in grid.size)
-    origin = grid.origin + grid.direction @ grid.spacing  # node 1 of each axis
-    space = Grid(size, grid.spacing / k, origin, grid.direction).space()
-    return Displacement(field.to(torch.float32).contiguous(), space)
+    values = np.asarray(parameters, np.float64).reshape(d, *grid.size[::-1])
+    if not np.isfinite(values).all():
+        raise FileFormatError("BSplineTransform has parameters that are not finite")
+    values = values * signs(d)[:d].reshape(-1, *[1] * d)
+    return BSpline(torch.from_numpy(values.astype(np.float32)), grid.space())
 
 
-def _weights(nodes: int, k: int) -> torch.Tensor:
-    """((nodes - 3) k + 1, nodes): cubic B-spline weights of the nodes at 1, 1 + 1/k, ... nodes - 2."""
-    at = 1 + torch.arange((nodes - 3) * k + 1, dtype=torch.float64) / k
-    cell = at.floor().clamp(max=nodes - 3)
-    u = at - cell
-    four = torch.stack([(1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3], dim=1) / 6
-    columns = cell.long()[:, None] + torch.arange(-1, 3)
-    return torch.zeros(len(at), nodes, dtype=torch.float64).scatter_(1, columns, four)
+def bspline_to_itk(transform: BSpline) -> tuple[np.ndarray, np.ndarray]:
+    """(parameters, fixed parameters) of ITK's BSplineTransform."""
+    values = transform.coefficients.detach().cpu().numpy().astype(np.float64)
+    d = transform.dimension
+    return (values * signs(d)[:d].reshape(-1, *[1] * d)).ravel(), fixed_from_space(transform.space)
+
+
+def fits_itk(transform: BSpline, onto: Space | None) -> bool:
+    """Whether ITK can hold a spline and, where a grid is given, would read it alike at every voxel of it."""
+    shape = transform.space.shape
+    if min(shape) < FEWEST or grid_of(transform.space).sheared:
+        return False
+    if onto is None:
+        return True
+    ends = torch.tensor(list(product(*[(0.0, n - 1.0) for n in onto.shape])), dtype=torch.float64)
+    at = transform.space.to_voxels(onto.to_world(ends))
+    last = torch.tensor(shape, dtype=torch.float64) - 2
+    return bool(((at >= 1 + MARGIN) & (at <= last - MARGIN)).all())

@@ -14,9 +14,9 @@ import torch
 from pullback.errors import FileFormatError
 from pullback.io.geometry import field_from_itk, field_to_itk, other_side
 from pullback.io.limits import check_memory
-from pullback.io.transforms.itk_bspline import bspline_to_displacement
+from pullback.io.transforms.itk_bspline import bspline_from_itk, bspline_to_itk
 from pullback.io.transforms.itk_grid import fixed_from_space, grid_from_fixed
-from pullback.transforms import Affine, Displacement, Transform
+from pullback.transforms import Affine, BSpline, Displacement, Transform
 
 Array = np.ndarray
 
@@ -62,7 +62,7 @@ def to_transform(record: Record) -> Transform:
     if record.name == "DisplacementFieldTransform":
         return _displacement(record)
     if record.name == "BSplineTransform":
-        return bspline_to_displacement(record.parameters, record.fixed, record.dimension)
+        return bspline_from_itk(record.parameters, record.fixed, record.dimension)
     if record.name == "IdentityTransform":
         return Affine.identity(record.dimension)
     if record.name not in MATRICES:
@@ -99,6 +99,11 @@ def from_displacement(transform: Displacement) -> Record:
     """A DisplacementFieldTransform with float32 parameters."""
     d, fixed = transform.dimension, fixed_from_space(transform.space)
     return Record(f"DisplacementFieldTransform_double_{d}_{d}", field_to_itk(transform.field).ravel(), fixed)
+
+
+def from_bspline(transform: BSpline) -> Record:
+    """A BSplineTransform; see `itk_bspline` for where ITK reads it alike."""
+    return Record(f"BSplineTransform_double_{transform.dimension}_{transform.dimension}", *bspline_to_itk(transform))
 
 
 def _displacement(record: Record) -> Displacement:

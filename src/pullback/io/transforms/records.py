@@ -7,9 +7,10 @@ applied first, as in `Composite.parts`.
 import numpy as np
 
 from pullback.errors import FileFormatError, InputError
-from pullback.io.transforms.itk_types import Record, from_affine, from_displacement, to_transform
+from pullback.io.transforms.itk_bspline import fits_itk
+from pullback.io.transforms.itk_types import Record, from_affine, from_bspline, from_displacement, to_transform
 from pullback.space import Space
-from pullback.transforms import Affine, Composite, Displacement, Inverse, Transform, Velocity, split
+from pullback.transforms import Affine, BSpline, Composite, Displacement, Inverse, Transform, Velocity, split
 from pullback.transforms.composite import chain
 
 
@@ -38,8 +39,8 @@ def to_records(transform: Transform, onto: Space | None) -> list[Record]:
     Args:
         transform: any.
         onto: the grid on which the parts without a formula are sampled. With it, the transform becomes at most one
-            matrix after one field on exactly this grid, so that ITK (which ends a field at its border) and pullback
-            (which repeats the border) agree on every voxel of it.
+            matrix after one field on exactly this grid, or after a B-spline that covers it, so that ITK (which ends a
+            field at its border) and pullback (which repeats the border) agree on every voxel of it.
 
     Raises:
         InputError: a part has no formula in ITK's files, and no grid was given.
@@ -58,9 +59,10 @@ def to_records(transform: Transform, onto: Space | None) -> list[Record]:
 
 
 def _written_as_it_is(parts: tuple[Transform, ...], onto: Space) -> bool:
-    """Matrices, and at most one field, which comes first and lies on the grid."""
+    """Matrices, and at most one field that lies on the grid, or one spline that covers it, which comes first."""
     *later, first = parts
     on_grid = isinstance(first, Affine) or (isinstance(first, Displacement) and first.space.same_as(onto))
+    on_grid = on_grid or (isinstance(first, BSpline) and fits_itk(first, onto))
     return on_grid and all(isinstance(part, Affine) for part in later)
 
 
@@ -69,6 +71,8 @@ def _record(part: Transform) -> Record:
         return from_affine(part)
     if isinstance(part, Displacement):
         return from_displacement(part)
+    if isinstance(part, BSpline) and fits_itk(part, None):
+        return from_bspline(part)
     if isinstance(part, Velocity):
         return from_displacement(part.displacement())
     kind = "inverse of a displacement" if isinstance(part, Inverse) else type(part).__name__

@@ -10,6 +10,7 @@ import torch
 from pullback import ops
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
 from pullback.optimise.parametrisation.plane import within_plane
+from pullback.optimise.parametrisation.widths import sigmas
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Transform, split
 from pullback.typing import Tensor
@@ -74,21 +75,16 @@ class Greedy(Parametrisation):
     def precondition(self, params: Params, gradient: Tensor) -> Tensor:
         """See `Parametrisation`; a single slice moves only within its plane."""
         gradient = within_plane(gradient, params.space)
-        return ops.smooth(gradient[None], self._sigmas(self.smooth_update_voxels, params.space))[0]
+        return ops.smooth(gradient[None], sigmas(self.smooth_update_voxels, params.space))[0]
 
     def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """See `Parametrisation`."""
         mix = params.space.inverse[:-1, :-1]
         values = ops.compose(params.values[None], step[None], mix, scale)
         if self.smooth_total_voxels > 0:
-            values = ops.smooth(values, self._sigmas(self.smooth_total_voxels, params.space))
+            values = ops.smooth(values, sigmas(self.smooth_total_voxels, params.space))
         return replace(params, values=values[0])
 
     def length(self, step: Tensor) -> float:
         """See `Parametrisation`."""
         return ops.largest(step)
-
-    @staticmethod
-    def _sigmas(voxels: float, space: Space) -> list[float]:
-        """The same reach in mm along every axis."""
-        return [voxels * space.finest / s for s in space.spacing]

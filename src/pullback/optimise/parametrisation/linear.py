@@ -1,21 +1,23 @@
-"""Linear: translation, rigid, similarity or affine, by the matrix exponential about the middle of the image."""
+"""Linear: from a shift to an affine map, about the middle of the image, along the axes that are free."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 import torch
 
+from pullback.errors import RecipeError, SpaceError
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
-from pullback.typing import Float, Tensor
+from pullback.typing import Float, Matrix, Shape, Tensor
 
-Freedom = Literal["translation", "rigid", "similarity", "affine"]
+Freedom = Literal["translation", "scaling", "rigid", "similarity", "affine_without_shear", "affine"]
 
 
 @dataclass(frozen=True)
@@ -28,31 +30,45 @@ class Linear(Parametrisation):
     plane is free.
 
     Attributes:
-        freedom: translation, rigid, similarity (rigid and one scale) or affine.
+        freedom: what may change. A shift alone: translation (2 numbers in 2-D, 3 in 3-D). With it a factor along each
+            axis of the image: scaling (4, 6). With it turns: rigid (3, 6), similarity (one factor more: 4, 7),
+            affine_without_shear (turns after a factor along each axis: 5, 9), affine (6, 12).
+        axes: the axes of the fixed image, in data order and counted from 0, along which points may move and between
+            which they may turn; all if null. [1, 2] keeps a stack of thick slices in its planes.
+
+    Raises:
+        RecipeError: an axis is named twice.
     """
 
     freedom: Freedom = "affine"
+    axes: Shape | None = None
+
+    def __post_init__(self) -> None:
+        if self.axes is not None and len(set(self.axes)) != len(self.axes):
+            raise RecipeError(f"axes of a linear transform must each be named once; got {list(self.axes)}")
 
     @property
     def name(self) -> str:
         """See `Parametrisation`."""
-        return self.freedom
+        where = "" if self.axes is None else f" (axes {', '.join(map(str, self.axes))})"
+        return self.freedom.replace("_", " ") + where
 
     def start(self, space: Space, initial: Transform, device: str) -> Params:
-        """See `Parametrisation`."""
+        """See `Parametrisation`.
+
+        Raises:
+            SpaceError: the image has no such axes.
+        """
         del device  # a handful of numbers: they stay on the CPU, in double precision
-        generators, shifts = self._freedoms(space)
-        return Params(torch.zeros(len(generators) + len(shifts), dtype=torch.float64), space, initial)
+        freedoms = self.freedoms(space)
+        return Params(torch.zeros(freedoms.count, dtype=torch.float64), space, initial)
 
     def build(self, params: Params) -> Transform:
         """See `Parametrisation`."""
-        generators, shifts = self._freedoms(params.space)
-        turn, shift = params.values[: len(generators)], params.values[len(generators) :]
-        linear = torch.linalg.matrix_exp(torch.einsum("n,nij->ij", turn / radius(params.space), generators))
-        moved = shift @ shifts
+        linear, shift = self.freedoms(params.space).of(params.values)
         centre = params.space.centre
         d = len(centre)
-        top = torch.cat([linear, (centre + moved - linear @ centre)[:, None]], dim=1)
+        top = torch.cat([linear, (centre + shift - linear @ centre)[:, None]], dim=1)
         return params.initial @ Affine(torch.cat([top, torch.eye(d + 1, dtype=torch.float64)[-1:]]))
 
     def refine(self, params: Params, space: Space) -> Params:
@@ -67,24 +83,65 @@ class Linear(Parametrisation):
         """See `Parametrisation`."""
         return float(step.norm())
 
-    def _freedoms(self, space: Space) -> tuple[Float[Tensor, "n d d"], Float[Tensor, "m d"]]:
-        """Generators of the linear part, and directions of the shift, both in world axes."""
-        thin = tuple(a for a, n in enumerate(space.shape) if n == 1)
-        free = [a for a in range(space.dimension) if a not in thin]
-        axes = torch.linalg.qr(space.linear[:, [*free, *thin]]).Q[:, : len(free)]  # orthonormal, in the image's plane
+    def freedoms(self, space: Space) -> Freedoms:
+        """What the numbers stand for on a grid.
+
+        Raises:
+            SpaceError: the image has no such axes.
+        """
+        wanted = range(space.dimension) if self.axes is None else self.axes
+        if not all(0 <= a < space.dimension for a in wanted):
+            raise SpaceError(f"{self.name}: {space!r} has the axes 0 to {space.dimension - 1}, in data order")
+        free = [a for a in range(space.dimension) if a in wanted and space.shape[a] > 1]
+        others = [a for a in range(space.dimension) if a not in free]
+        axes = torch.linalg.qr(space.linear[:, [*free, *others]]).Q[:, : len(free)]  # orthonormal, in the free plane
         local = _generators(self.freedom, len(free))
-        return torch.einsum("ia,nab,jb->nij", axes, local, axes), axes.T.contiguous()
+        world = torch.einsum("ia,nab,jb->nij", axes, local, axes)
+        turns = math.comb(len(free), 2) if self.freedom == "affine_without_shear" else None
+        return Freedoms(world / radius(space, free), axes.T.contiguous(), turns)
 
 
-@lru_cache(maxsize=16)
+@dataclass(frozen=True, eq=False)
+class Freedoms:
+    """Directions in which a linear map may change, in world axes.
+
+    Attributes:
+        generators: of the linear part, per mm.
+        shifts: of the shift.
+        turns: how many of the generators are exponentiated by themselves, to come after the rest; None for all in one.
+    """
+
+    generators: Float[Tensor, "n d d"]
+    shifts: Float[Tensor, "m d"]
+    turns: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many numbers there are."""
+        return len(self.generators) + len(self.shifts)
+
+    def of(self, values: Float[Tensor, " count"]) -> tuple[Matrix, Float[Tensor, " d"]]:
+        """The linear part and the shift of some numbers."""
+        n = len(self.generators)
+        each = values[:n, None, None] * self.generators
+        if self.turns is None:
+            linear = torch.linalg.matrix_exp(each.sum(dim=0))
+        else:
+            turn, stretch = (torch.linalg.matrix_exp(part.sum(dim=0)) for part in each.tensor_split([self.turns]))
+            linear = turn @ stretch
+        return linear, values[n:] @ self.shifts
+
+
+@lru_cache(maxsize=32)
 def _generators(freedom: Freedom, d: int) -> Float[Tensor, "n d d"]:
+    """Turns first, then shears, then factors."""
+    pairs = list(itertools.combinations(range(d), 2))
     found = []
-    for a, b in itertools.combinations(range(d), 2):
-        if freedom != "translation":
-            found.append(_unit(d, b, a) - _unit(d, a, b))
-        if freedom == "affine":
-            found.append(_unit(d, b, a) + _unit(d, a, b))
+    if freedom not in ("translation", "scaling"):
+        found += [_unit(d, b, a) - _unit(d, a, b) for a, b in pairs]
     if freedom == "affine":
+        found += [_unit(d, b, a) + _unit(d, a, b) for a, b in pairs]
+    if freedom in ("scaling", "affine_without_shear", "affine"):
         found += [_unit(d, a, a) for a in range(d)]
     if freedom == "similarity":
         found.append(torch.eye(d, dtype=torch.float64))
@@ -97,7 +154,11 @@ def _unit(d: int, row: int, column: int) -> Tensor:
     return matrix
 
 
-def radius(space: Space) -> float:
-    """Root mean square distance of the voxels from the middle of the field of view, mm; axes of one voxel set aside."""
-    wide = [extent for extent, n in zip(space.extent, space.shape, strict=True) if n > 1]
-    return math.sqrt(sum(e * e for e in wide) / 12)
+def radius(space: Space, axes: Sequence[int] | None = None) -> float:
+    """Root mean square distance of the voxels from the middle of the field of view, mm, along some axes or all.
+
+    Axes of one voxel are set aside.
+    """
+    chosen = range(space.dimension) if axes is None else axes
+    wide = [space.extent[a] for a in chosen if space.shape[a] > 1]
+    return math.sqrt(sum(e * e for e in wide) / 12) if wide else 1.0

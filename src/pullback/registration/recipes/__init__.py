@@ -7,17 +7,21 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
-from pullback.registration.recipes.linear import affine, rigid
+from pullback.registration.recipes.linear import affine, rigid, similarity, translation
+from pullback.registration.recipes.longitudinal import longitudinal
 from pullback.registration.recipes.multimodal import cardiac_multimodal, multimodal
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "deformable": deformable,
     "fast": fast,
+    "translation": translation,
     "rigid": rigid,
+    "similarity": similarity,
     "affine": affine,
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
     "cardiac-multimodal": cardiac_multimodal,
+    "longitudinal": longitudinal,
 }
 DEFAULT = "deformable"
 
@@ -42,7 +46,10 @@ __all__ = [
     "cardiac_sax",
     "deformable",
     "fast",
+    "longitudinal",
     "multimodal",
     "named",
     "rigid",
+    "similarity",
+    "translation",
 ]

@@ -9,12 +9,30 @@ from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
 
 
+def translation() -> Recipe:
+    """A shift only."""
+    return Recipe(
+        name="translation",
+        description="A shift only, any contrast: a table that moved, breath-holds, thick slices one by one.",
+        stages=(AlignCentres(), linear_stage("translation", finest=1)),
+    )
+
+
 def rigid() -> Recipe:
     """Rotation and translation only: one patient, one session, nothing that stretches."""
     return Recipe(
         name="rigid",
         description="Rotation and translation, any contrast: the same anatomy in another pose.",
         stages=(AlignCentres(), Search(), linear_stage("rigid", finest=1)),  # a picture may lie turned by any angle
+    )
+
+
+def similarity() -> Recipe:
+    """Rotation, translation and one factor of scale."""
+    return Recipe(
+        name="similarity",
+        description="Rotation, translation and one scale, any contrast: pictures of unknown voxel size, growth.",
+        stages=(AlignCentres(), Search(), linear_stage("rigid", finest=2), linear_stage("similarity", finest=1)),
     )
 
 
