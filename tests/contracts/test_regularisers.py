@@ -21,7 +21,11 @@ from pullback.energy import (
     TotalVariation,
 )
 from pullback.energy.regulariser import deformations, penalty
-from pullback.registration.recipe_file import KINDS, energy
+from pullback.errors import RecipeError
+from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.registration import Optimise, Recipe
+from pullback.registration.ranges import check_ranges
+from pullback.registration.recipe_file import KINDS, energy, read, to_yaml
 from pullback.space import Space
 from pullback.transforms import Affine, BSpline, Displacement, Velocity
 
@@ -182,3 +186,27 @@ def test_no_pattern_from_voxel_to_voxel_goes_unseen(name, dimension):
     board = 0.2 * (-1.0) ** space.grid().sum(dim=-1)
     field = torch.stack([board] * dimension)
     assert float(REGULARISERS[name].loss(field, space)) > 0.01
+
+
+@every_regulariser
+def test_a_recipe_file_holds_it(regulariser, tmp_path):
+    stage = Optimise(Greedy(), Energy(MSE(), regulariser, 2.0), GradientDescent(), Schedule((Level(2, 3),)))
+    recipe, file = Recipe("r", "d", (stage,)), tmp_path / "recipe.yaml"
+    file.write_text(to_yaml(recipe), encoding="utf-8")
+    assert read(file) == recipe
+
+
+@pytest.mark.parametrize(
+    ("regulariser", "message"),
+    [
+        (Elastic(shear=-1.0), r"shear must be at least 0"),
+        (TotalVariation(knee=0.0), r"knee must be above 0"),
+        (Sobolev(reach_mm=-3.0), r"reach_mm must be above 0"),
+        (Folding(least_jacobian=1.5), r"least_jacobian must be above 0 and at most 1; got 1.5"),
+        (RegulariserSum((RegulariserTerm(Bending(), -1.0),)), r"terms\[0\].weight must be at least 0"),
+        (RegulariserSum(()), r"terms is empty; give at least one"),
+    ],
+)
+def test_numbers_that_cannot_be_are_told(regulariser, message):
+    with pytest.raises(RecipeError, match=message):
+        check_ranges(regulariser, "regulariser")
