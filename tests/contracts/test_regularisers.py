@@ -169,15 +169,21 @@ def test_it_can_be_followed_down_whatever_carries_the_deformation(regulariser):
 
 
 @every_regulariser
-def test_greedy_steps_feel_it(regulariser):
+@pytest.mark.parametrize("kind", [Displacement, Velocity])
+def test_steps_that_are_composed_feel_it(regulariser, kind):
     space = Space.of_array((20, 24), 2.0)
     image = torch.zeros(1, 1, *space.shape)
     pair, field = Pair(image, image, space, space), waves(space, 2.0).float()
-    loss, force = Energy(MSE(), regulariser, 2.0).loss_and_force(pair, Affine.identity(2) @ Displacement(field, space))
-    assert loss == pytest.approx(2.0 * float(regulariser.loss(field, space)), rel=1e-5)
+    loss, force = Energy(MSE(), regulariser, 2.0).loss_and_force(pair, Affine.identity(2) @ kind(field, space))
     values = field.clone().requires_grad_()
-    (expected,) = torch.autograd.grad(2.0 * regulariser.loss(values, space), values)
+    cost = 2.0 * penalty(regulariser, kind(values, space), space)
+    assert loss == pytest.approx(float(cost.detach()), rel=1e-5)
+    (expected,) = torch.autograd.grad(cost, values)
     torch.testing.assert_close(force, expected, rtol=1e-4, atol=1e-9)
+    before = Displacement(waves(space, 1.0).flip(0).float(), space)  # what was found before stays as it is
+    both, same = Energy(MSE(), regulariser, 2.0).loss_and_force(pair, before @ kind(field, space))
+    torch.testing.assert_close(same, expected, rtol=1e-4, atol=1e-9)
+    assert both == pytest.approx(loss + 2.0 * float(penalty(regulariser, before, space)), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", set(REGULARISERS) - {"folding", "log", "difference", "ratio"})

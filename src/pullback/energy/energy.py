@@ -10,7 +10,7 @@ from pullback import ops
 from pullback.energy.regulariser import Regulariser, deformations, penalty
 from pullback.energy.similarity import Similarity
 from pullback.space import Space
-from pullback.transforms import Displacement, Transform
+from pullback.transforms import Displacement, Transform, Velocity
 from pullback.transforms.apply import Reading, reading
 from pullback.typing import Batch, Field, Float, Tensor
 
@@ -84,11 +84,12 @@ class Energy:
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
         (gradient,) = torch.autograd.grad(loss, warped)
         force, total = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0], float(loss.detach())
-        for part in self._penalised(transform):
-            if isinstance(part, Displacement):  # a composed step changes nothing else
-                values = part.field.detach().requires_grad_()
-                cost = self._penalty(replace(part, field=values), pair)
-                force, total = force + torch.autograd.grad(cost, values)[0], total + float(cost.detach())
+        *others, last = [None, *self._penalised(transform)]
+        total += sum(float(self._penalty(part, pair).detach()) for part in others if part is not None)
+        if isinstance(last, Displacement | Velocity):  # the part on the fixed side, which the step changes
+            values = last.field.detach().requires_grad_()
+            cost = self._penalty(replace(last, field=values), pair)
+            force, total = force + torch.autograd.grad(cost, values)[0], total + float(cost.detach())
         return total, force
 
     def _penalised(self, transform: Transform) -> list[Transform]:
