@@ -84,8 +84,9 @@ class Energy:
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
         (gradient,) = torch.autograd.grad(loss, warped)
         force, total = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0], float(loss.detach())
-        *others, last = [None, *self._penalised(transform)]
-        total += sum(float(self._penalty(part, pair).detach()) for part in others if part is not None)
+        found = self._penalised(transform)
+        total += sum(float(self._penalty(part, pair).detach()) for part in found[:-1])
+        last = found[-1] if found else None
         if isinstance(last, Displacement | Velocity):  # the part on the fixed side, which the step changes
             values = last.field.detach().requires_grad_()
             cost = self._penalty(replace(last, field=values), pair)
