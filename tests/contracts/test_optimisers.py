@@ -229,7 +229,7 @@ def test_it_tells_how_far_it_moved(optimiser):
     state = optimiser.init(params, 1.0)
     for _ in range(3):
         new, state, _ = optimiser.step(objective, params, state)
-        moved, told = float((new.values - params.values).norm()), optimiser.moved_mm(state)
+        moved, told = float((new.values - params.values).norm()), optimiser.last_mm(state)
         assert 0.3 * told <= moved <= 3 * told
         params = new
 
@@ -312,7 +312,7 @@ def test_stochastic_steps_get_shorter_and_the_start_is_kept_where_they_lead_astr
     params, state, moved = start, optimiser.init(start, 1.0), []
     for _ in range(200):
         params, state, _ = optimiser.step(objective, params, state)
-        moved.append(optimiser.moved_mm(state))
+        moved.append(optimiser.last_mm(state))
     assert sum(moved[-50:]) < 0.2 * sum(moved[:50])
     there = objective.model.retract(start, GOAL)
     solution = minimise(objective, there, optimiser, steps=3, unit_mm=1.0)

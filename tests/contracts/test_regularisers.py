@@ -21,7 +21,11 @@ from pullback.energy import (
     TotalVariation,
 )
 from pullback.energy.regulariser import deformations, penalty
-from pullback.registration.recipe_file import KINDS, energy
+from pullback.errors import RecipeError
+from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.registration import Optimise, Recipe
+from pullback.registration.ranges import check_ranges
+from pullback.registration.recipe_file import KINDS, energy, read, to_yaml
 from pullback.space import Space
 from pullback.transforms import Affine, BSpline, Displacement, Velocity
 
@@ -165,15 +169,21 @@ def test_it_can_be_followed_down_whatever_carries_the_deformation(regulariser):
 
 
 @every_regulariser
-def test_greedy_steps_feel_it(regulariser):
+@pytest.mark.parametrize("kind", [Displacement, Velocity])
+def test_steps_that_are_composed_feel_it(regulariser, kind):
     space = Space.of_array((20, 24), 2.0)
     image = torch.zeros(1, 1, *space.shape)
     pair, field = Pair(image, image, space, space), waves(space, 2.0).float()
-    loss, force = Energy(MSE(), regulariser, 2.0).loss_and_force(pair, Affine.identity(2) @ Displacement(field, space))
-    assert loss == pytest.approx(2.0 * float(regulariser.loss(field, space)), rel=1e-5)
+    loss, force = Energy(MSE(), regulariser, 2.0).loss_and_force(pair, Affine.identity(2) @ kind(field, space))
     values = field.clone().requires_grad_()
-    (expected,) = torch.autograd.grad(2.0 * regulariser.loss(values, space), values)
+    cost = 2.0 * penalty(regulariser, kind(values, space), space)
+    assert loss == pytest.approx(float(cost.detach()), rel=1e-5)
+    (expected,) = torch.autograd.grad(cost, values)
     torch.testing.assert_close(force, expected, rtol=1e-4, atol=1e-9)
+    before = Displacement(waves(space, 1.0).flip(0).float(), space)  # what was found before stays as it is
+    both, same = Energy(MSE(), regulariser, 2.0).loss_and_force(pair, before @ kind(field, space))
+    torch.testing.assert_close(same, expected, rtol=1e-4, atol=1e-9)
+    assert both == pytest.approx(loss + 2.0 * float(penalty(regulariser, before, space)), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", set(REGULARISERS) - {"folding", "log", "difference", "ratio"})
@@ -182,3 +192,27 @@ def test_no_pattern_from_voxel_to_voxel_goes_unseen(name, dimension):
     board = 0.2 * (-1.0) ** space.grid().sum(dim=-1)
     field = torch.stack([board] * dimension)
     assert float(REGULARISERS[name].loss(field, space)) > 0.01
+
+
+@every_regulariser
+def test_a_recipe_file_holds_it(regulariser, tmp_path):
+    stage = Optimise(Greedy(), Energy(MSE(), regulariser, 2.0), GradientDescent(), Schedule((Level(2, 3),)))
+    recipe, file = Recipe("r", "d", (stage,)), tmp_path / "recipe.yaml"
+    file.write_text(to_yaml(recipe), encoding="utf-8")
+    assert read(file) == recipe
+
+
+@pytest.mark.parametrize(
+    ("regulariser", "message"),
+    [
+        (Elastic(shear=-1.0), r"shear must be at least 0"),
+        (TotalVariation(knee=0.0), r"knee must be above 0"),
+        (Sobolev(reach_mm=-3.0), r"reach_mm must be above 0"),
+        (Folding(least_jacobian=1.5), r"least_jacobian must be above 0 and at most 1; got 1.5"),
+        (RegulariserSum((RegulariserTerm(Bending(), -1.0),)), r"terms\[0\].weight must be at least 0"),
+        (RegulariserSum(()), r"terms is empty; give at least one"),
+    ],
+)
+def test_numbers_that_cannot_be_are_told(regulariser, message):
+    with pytest.raises(RecipeError, match=message):
+        check_ranges(regulariser, "regulariser")

@@ -100,7 +100,7 @@ def test_it_ends_when_the_optimiser_has_nothing_left():
 
 def test_it_ends_when_ten_steps_have_moved_nothing_far():
     class Creep(March):
-        def moved_mm(self, state):
+        def last_mm(self, state):
             return 0.01
 
     def creep(shortest_mm):

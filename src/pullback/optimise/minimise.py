@@ -89,7 +89,7 @@ def minimise(
         watch(count + 1, loss)
         if not math.isfinite(loss):
             return Solution(best.params, best.loss, tuple(history), Status.nonfinite)
-        moved.append(optimiser.moved_mm(state))
+        moved.append(optimiser.last_mm(state))
         still = len(moved) >= WINDOW and max(moved[-WINDOW:]) < shortest_mm
         if still or optimiser.exhausted(state) or (not optimiser.noisy and _flat(history, tolerance)):
             status = Status.converged

@@ -20,7 +20,7 @@ class Moments:
     second: Tensor
     count: int
     rate: float
-    moved_mm: float = float("inf")
+    last_mm: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,6 @@ class Adam(Optimiser):
             loss,
         )
 
-    def moved_mm(self, state: Moments) -> float:
+    def last_mm(self, state: Moments) -> float:
         """See `Optimiser`."""
-        return state.moved_mm
+        return state.last_mm

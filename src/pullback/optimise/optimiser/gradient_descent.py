@@ -100,6 +100,6 @@ class GradientDescent(Optimiser):
         """See `Optimiser`."""
         return state.step_mm < self.smallest * state.first_mm
 
-    def moved_mm(self, state: Pace) -> float:
+    def last_mm(self, state: Pace) -> float:
         """See `Optimiser`."""
         return state.step_mm

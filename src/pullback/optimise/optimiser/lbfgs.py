@@ -74,7 +74,7 @@ class LBFGS(Optimiser):
         """See `Optimiser`."""
         return state.last_mm < self.shortest_voxels * state.unit_mm
 
-    def moved_mm(self, state: Memory) -> float:
+    def last_mm(self, state: Memory) -> float:
         """See `Optimiser`."""
         return state.last_mm
 
@@ -92,10 +92,10 @@ class LBFGS(Optimiser):
             q = q + s * (share - (y * q).sum() / (s * y).sum())
         return -q
 
-    def _remember(self, state: Memory, step: Tensor, loss: float, gradient: Tensor, moved_mm: float) -> Memory:
+    def _remember(self, state: Memory, step: Tensor, loss: float, gradient: Tensor, last_mm: float) -> Memory:
         assert state.gradient is not None
         change = gradient - state.gradient
         steps, changes = state.steps, state.changes
         if float((step * change).sum()) > 1e-12 * float(step.norm() * change.norm()):
             steps, changes = (*steps, step)[-self.history :], (*changes, change)[-self.history :]
-        return Memory(state.unit_mm, loss, gradient, steps, changes, moved_mm)
+        return Memory(state.unit_mm, loss, gradient, steps, changes, last_mm)

@@ -26,13 +26,13 @@ class Damped:
         unit_mm: voxel size of the level.
         damping: added to the curvature, as a part of its largest.
         known: loss, gradient and curvature here.
-        moved_mm: length of the last step.
+        last_mm: length of the last step.
     """
 
     unit_mm: float
     damping: float
     known: tuple[float, Tensor, Tensor] | None = None
-    moved_mm: float = math.inf
+    last_mm: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class LevenbergMarquardt(Optimiser):
             if found[0] < loss:
                 return trial, Damped(state.unit_mm, damping * MILDER, found, scale * length), loss
             damping = max(damping * STRICTER, 1e-4)
-        return params, replace(state, known=known, moved_mm=0.0), loss
+        return params, replace(state, known=known, last_mm=0.0), loss
 
     def exhausted(self, state: Damped) -> bool:
         """See `Optimiser`."""
-        return state.moved_mm < self.shortest_voxels * state.unit_mm
+        return state.last_mm < self.shortest_voxels * state.unit_mm
 
-    def moved_mm(self, state: Damped) -> float:
+    def last_mm(self, state: Damped) -> float:
         """See `Optimiser`."""
-        return state.moved_mm
+        return state.last_mm
 
 
 def _newton(gradient: Float[Tensor, " n"], curvature: Float[Tensor, "n n"], damping: float) -> Float[Tensor, " n"]:

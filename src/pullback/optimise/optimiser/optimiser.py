@@ -32,7 +32,7 @@ class Optimiser(ABC):
         del state
         return False
 
-    def moved_mm(self, state: Any) -> float:
+    def last_mm(self, state: Any) -> float:
         """About how far the last step moved the voxel that it moved farthest; infinite where that is not known."""
         del state
         return math.inf

@@ -29,7 +29,7 @@ class Clock:
         time: what the decay depends on; it runs while gradients disagree and goes back while they agree.
         scale: mm for each unit of gradient, or None before the first step.
         gradient: the last one.
-        moved_mm: length of the last step.
+        last_mm: length of the last step.
     """
 
     first_mm: float
@@ -37,7 +37,7 @@ class Clock:
     time: float = 0.0
     scale: float | None = None
     gradient: Tensor | None = None
-    moved_mm: float = math.inf
+    last_mm: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class StochasticDescent(Optimiser):
 
     def exhausted(self, state: Clock) -> bool:
         """See `Optimiser`."""
-        return state.moved_mm == 0
+        return state.last_mm == 0
 
-    def moved_mm(self, state: Clock) -> float:
+    def last_mm(self, state: Clock) -> float:
         """See `Optimiser`."""
-        return state.moved_mm
+        return state.last_mm
 
 
 def _advance(gradient: Tensor, before: Tensor | None) -> float:
