@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 
@@ -13,6 +13,7 @@ from pullback.evaluate.errors_mm import ErrorSummary, summarise
 from pullback.evaluate.figures import Figure, Figures
 from pullback.evaluate.label_figures import label_figures
 from pullback.evaluate.likeness import likeness
+from pullback.evaluate.measures import MEASURES
 from pullback.evaluate.points import end_point_error, target_registration_error
 from pullback.image import Image, Labels, Points
 from pullback.space import Space
@@ -20,6 +21,7 @@ from pullback.transforms import Affine, Transform, resample_labels
 from pullback.typing import Tensor
 
 Pair: TypeAlias = tuple[Image, Image]
+T = TypeVar("T")
 
 
 def assess(  # noqa: PLR0913 - each is a kind of evidence, and all may be left out
@@ -67,20 +69,15 @@ def assess(  # noqa: PLR0913 - each is a kind of evidence, and all may be left o
     counted = None if mask is None else _mask(mask, space)
     rows: list[Figure] = []
     notes: list[str] = []
-    if _both(fixed_labels, moving_labels, "labels"):
-        assert fixed_labels is not None
-        assert moving_labels is not None
-        rows += _overlap(transform, fixed_labels, moving_labels, notes)
-    if _both(fixed_points, moving_points, "points"):
-        assert fixed_points is not None
-        assert moving_points is not None
-        x, y = fixed_points, moving_points
-        rows += _errors("tre", transform, lambda t: target_registration_error(t, x, y))
-        notes.append(f"TRE is of {len(x.world)} landmarks")
+    labels, points = _both(fixed_labels, moving_labels, "labels"), _both(fixed_points, moving_points, "points")
+    if labels is not None:
+        rows += _overlap(transform, *labels, notes)
+    if points is not None:
+        rows += _errors("tre", transform, lambda t: target_registration_error(t, *points))
+        notes.append(f"TRE is of {len(points[0].world)} landmarks")
     if truth is not None:
-        right = truth
-        rows += _errors("epe", transform, lambda t: end_point_error(t, right, space, counted))
-        rows = [row for row in rows if row.measure != "epe_within_2mm_percent"]
+        errors = _errors("epe", transform, lambda t: end_point_error(t, truth, space, counted))
+        rows += [row for row in errors if row.measure in MEASURES]
     rows += _shape(transform, space, counted)
     if backward is not None or inverse:
         rows += _there_and_back(transform, backward, space, counted)
@@ -89,11 +86,13 @@ def assess(  # noqa: PLR0913 - each is a kind of evidence, and all may be left o
     return Figures(tuple(rows), tuple(notes))
 
 
-def _both(fixed: object, moving: object, what: str) -> bool:
-    if (fixed is None) != (moving is None):
-        given = "moving" if fixed is None else "fixed"
-        raise InputError(f"only {given} {what} were given; give the fixed and the moving ones, or neither")
-    return fixed is not None
+def _both(fixed: T | None, moving: T | None, what: str) -> tuple[T, T] | None:
+    if fixed is not None and moving is not None:
+        return fixed, moving
+    if fixed is None and moving is None:
+        return None
+    given = "moving" if fixed is None else "fixed"
+    raise InputError(f"only {given} {what} were given; give the fixed and the moving ones, or neither")
 
 
 def _mask(mask: Labels | Image, space: Space) -> Tensor:

@@ -34,7 +34,8 @@ class Likeness:
         mse: mean squared difference, in the images' own units squared.
         ncc: Pearson's correlation of the intensities, -1 to 1; 1 is perfect.
         lncc: mean over voxels of the signed squared correlation in a box of 9 voxels along each axis (radius 4, as in
-            ANTs' CC; fewer along axes of thick slices, for the same reach in mm), -1 to 1; 1 is perfect.
+            ANTs' CC; fewer along axes of thick slices, for the same reach in mm), -1 to 1; 1 is perfect. Flat
+            boxes agree: 1e-3 of the squared range of the intensities is added to covariance and variances.
         nmi: Studholme's (H_fixed + H_warped) / H_joint, of 64 x 64 bins between each image's least and greatest value
             there; 1 is no relation, 2 a relation without exception.
         overlap_percent: how much of the fixed image (under the mask) is pulled from inside the moving one.
@@ -94,8 +95,8 @@ def _compare(fixed: Tensor, warped: Tensor, counted: Tensor, radii: tuple[int, .
         return mse, math.nan, math.nan, math.nan
     ncc = float(np.mean((f - f.mean()) * (w - w.mean())) / (f.std() * w.std()))
     weight = counted.to(torch.float32)[None, None]
-    scaled = [_scaled(image, values, counted) for image, values in ((fixed, f), (warped, w))]
-    return mse, ncc, 1 - float(ops.lncc(*scaled, radii, weight)[0]), _nmi(f, w)
+    unlike = ops.lncc(_scaled(fixed, f, counted), _scaled(warped, w, counted), radii, weight)
+    return mse, ncc, 1 - float(unlike[0]), _nmi(f, w)
 
 
 def _scaled(image: Tensor, values: np.ndarray, counted: Tensor) -> Tensor:
