@@ -19,7 +19,6 @@ from pullback import ops
 from pullback.image import Image, Labels
 from pullback.phantom import AffineRange, known_warp
 from pullback.phantom.noise import add_bias, add_noise
-
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Transform, resample, resample_labels
 from pullback.transforms.affine import rotation

@@ -1,4 +1,4 @@
-"""Real pairs with labels (or none): hearts at two phases, hearts, brains and prostates of two people or two machines."""
+"""Real pairs with labels, or none: hearts at two phases; hearts and brains of two people; prostates of two machines."""
 
 from __future__ import annotations
 

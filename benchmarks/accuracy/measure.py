@@ -1,12 +1,13 @@
 """Judge what a tool wrote for one case: rows of the accuracy table, all by the same code.
 
-The tool's vectors at the fixed voxels are the transform. Measures are those of `pullback evaluate`, which the tests hold
-against SimpleITK, scipy and second formulas; before is with the headers as they are.
+The tool's vectors at the fixed voxels are the transform. Measures are those of `pullback evaluate`, which the tests
+hold against SimpleITK, scipy and second formulas; before is with the headers as they are.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -49,25 +50,28 @@ def rows(case: Case, transform: Transform, names: Mapping[str, str]) -> Iterator
 
 
 def _one_map(case: Case, transform: Transform, names: Mapping[str, str], whole: Row) -> Iterator[Row]:
-    found = _labels(transform, *case.labels[0])
     fixed, moving = case.labels[0]
-    for label in map(str, sorted({*fixed.values} & {*moving.values})):
-        yield {"label": label, "name": names.get(label, ""), **_overlap(found, label)}
+    found = _labels(transform, fixed, moving)
+    each = {label: _overlap(found, label) for label in map(str, sorted({*fixed.values} & {*moving.values}))}
+    for label, own in each.items():
+        yield {"label": label, "name": names.get(label, ""), **own}
     whole |= {**_overlap(found, WHOLE), "labels_lost": found["labels_lost"]}
+    whole["dice"] = mean_known(float(own["dice"]) for own in each.values())
 
 
 def _overlapping_maps(case: Case, transform: Transform, names: Mapping[str, str], whole: Row) -> Iterator[Row]:
     """The first map is the organ, whose Dice counts; errors are of the middles of all of them."""
-    errors, before = [], []
+    errors, before, lost = [], [], 0.0
     for k, (fixed, moving) in enumerate(case.labels):
         found = _labels(transform, fixed, moving)
         own = _overlap(found, WHOLE)
+        lost += found["labels_lost"]
         for errors_of, t in ((errors, transform), (before, Affine.identity(transform.dimension))):
             errors_of.append(float(evaluate.target_registration_error(t, middle(fixed), middle(moving))[0]))
         yield {"label": str(k), "name": names.get(str(k), "landmark"), **own, "tre_mm": errors[-1],
                "tre_before_mm": before[-1]}  # fmt: skip
         whole |= own if k == 0 else {}
-    whole |= {"tre_mm": mean_known(errors), "tre_before_mm": mean_known(before)}
+    whole |= {"tre_mm": mean_known(errors), "tre_before_mm": mean_known(before), "labels_lost": lost}
 
 
 def read_transform(out: Path, folder: Path, case: Case) -> Displacement:
@@ -100,8 +104,10 @@ def _labels(transform: Transform, fixed: Labels, moving: Labels) -> Figures:
 
 
 def _overlap(found: Figures, label: str) -> Row:
+    """A label of both images of which a tool leaves no voxel has a Dice of 0 here, not none."""
     dice, far = found.find("dice", label), found.find("hd95_mm", label)
-    return {"dice": dice.value, "dice_before": _known(dice.before), "hd95_mm": far.value,
+    overlap = 0.0 if math.isnan(dice.value) else dice.value
+    return {"dice": overlap, "dice_before": _known(dice.before), "hd95_mm": far.value,
             "hd95_before_mm": _known(far.before)}  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import labelled_pairs
 from labelled_pairs import Made
 
 MONO = ("greedy", "ants", "elastix", "simpleitk", "dipy")
-MULTI = ("greedy:nmi", "ants:default", "elastix")
+MULTI = ("greedy:mi", "ants:default", "elastix")
 RIGID = ("greedy", "ants:default", "elastix", "simpleitk", "dipy")
 RV_MYO_LV = {"1": "RV", "2": "Myo", "3": "LV"}
 MYO_LV_RV = {"1": "Myo", "2": "LV", "3": "RV"}

@@ -1,7 +1,7 @@
 """The accuracy table: pullback with one recipe for each kind of pair, and other tools, on pairs of many kinds.
 
     python benchmarks/accuracy/table.py list
-    python benchmarks/accuracy/table.py run [SET ...] [--tools greedy ants ...] [--cases REGEX] [--limit N] [--threads 2]
+    python benchmarks/accuracy/table.py run [SET ...] [--tools greedy ...] [--cases REGEX] [--limit N] [--threads 2]
     python benchmarks/accuracy/table.py page
 
 `run` makes the pairs, runs the tools as `benchmarks/peers` does (same scripts, same environments: make bench-peers),
@@ -82,17 +82,17 @@ def run_case(one: Set, name: str, tool: str, given: argparse.Namespace) -> list[
     record = peers.run(tool, folder, out, given, given.versions[tool], 0)
     script, _, variant = tool.partition(":")
     recipe = variant if script == "pullback" else NAMES.get(tool, tool)
-    head: Row = {"date": record["date"], "commit": record["commit"], "machine": record["machine"], "set": one.name,
-                 "case": name, "method": tool, "version": record["version"], "recipe": recipe,
-                 "threads": str(given.threads), "status": record["status"], "seconds": float(record["seconds"])}  # fmt: skip
+    same = ("date", "commit", "machine", "version", "threads", "status", "seconds")
+    head: Row = {"set": one.name, "case": name, "method": tool, "recipe": recipe} | {key: record[key] for key in same}
     if record["status"] == "done":
         surroundings = os.environ | record["environment"]
         subprocess.run(record["convert"], capture_output=True, env=surroundings, cwd=out)
         try:
             case = read(folder)
             transform = read_transform(out, folder, case)
-            found = [head | row for row in rows(case, transform, one.names)]
-            if one.public and script == "pullback":
+            judged = rows(case, transform, one.names)
+            found = [head | row for row in judged if one.names or row["label"] == WHOLE]  # forty labels are too many
+            if one.public and tool == f"pullback:{one.recipe}":
                 keep_picture(given.work / "pictures" / one.name / f"{name}.npz", case, transform)
         except (OSError, ValueError) as error:  # one bad file must not hide all others
             found = [head | {"status": "unreadable", "label": WHOLE}]
@@ -146,7 +146,7 @@ def list_sets(given: argparse.Namespace) -> None:
         print(f"{one.name:12s} {one.title:36s} {there:18s} {done:4d} done   {' '.join(methods(one, None))}")
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("list", "run", "page"))
     parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(BY_NAME))
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=os.environ.get("ACCURACY_WORK", ROOT / ".bench" / "accuracy"))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "accuracy.md")
-    given = parser.parse_intermixed_args()
+    given = parser.parse_intermixed_args(words)
     unknown = [name for name in given.sets if name not in BY_NAME]
     if unknown:
         sys.exit(f"there is no set {unknown[0]!r}; choose from {', '.join(BY_NAME)}")

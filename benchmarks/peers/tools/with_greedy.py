@@ -2,7 +2,7 @@
 
 Variants: r4 takes a radius of 4 instead of 2; long has 100x100x40 iterations; float computes the warp in single
 precision (matrices never are). Double precision is what the program does unless told otherwise. Single is faster and
-takes half the memory, but can cost accuracy: on slices in a 0 background it lost a tenth of Dice. nmi takes normalised
+takes half the memory, but can cost accuracy: on slices in a 0 background it lost a tenth of Dice. mi takes
 mutual information in the place of NCC, for different contrasts.
 Linear: from matching centres of mass (heads in a 0 background) or image centres, rigid, then affine, NCC 2x2x2.
 Axes with slices three times as thick as the finest take a radius of 1; levels that would have under four slices are
@@ -44,7 +44,7 @@ def settings(task: Task) -> tuple[str, str, str]:
 def register(task: Task) -> None:
     radius, linear, levels = settings(task)
     pair = f"-i {task.fixed} {task.moving}"
-    metric, linear_metric = ("NMI", "NMI") if "nmi" in task.variant else (f"NCC {radius}", f"NCC {linear}")
+    metric, linear_metric = ("MI", "MI") if "mi" in task.variant else (f"NCC {radius}", f"NCC {linear}")
     start = ""
     if task.kind != "deformable":
         run = program(task, double=True)
