@@ -54,6 +54,11 @@ def wholes(rows: Sequence[Row], method: str) -> list[Row]:
     return [row for row in rows if row["label"] == "mean" and row["method"] == method]
 
 
+def once(rows: Iterable[Row]) -> list[Row]:
+    """One row for each case: what was before is the same for every tool."""
+    return list({row["case"]: row for row in rows if row["status"] == "done"}.values())
+
+
 def value(row: Row, key: str) -> float:
     return float(row.get(key) or "nan")
 
@@ -106,9 +111,8 @@ def summary(one: Set, rows: Sequence[Row]) -> str:
         count = str(len(ran)) if len(ran) == len(found) else f"{len(ran)} of {len(found)}"
         seconds = number(statistics.median(value(row, "seconds") for row in found))
         lines.append((called(method), count, *cells, _worst(one, ran), seconds))
-    old = {
-        key: _mean(rows, key.replace("_mm", "") + "_before" + ("_mm" if key.endswith("_mm") else "")) for key in here
-    }
+    first = once(row for row in rows if row["label"] == "mean")
+    old = {key: _mean(first, _earlier(key)) for key in here}
     lines.append(("_before_", "-", *(old[key] for key in here), *["-"] * len(success), "-", "-"))
     return table(head, lines)
 
@@ -138,7 +142,7 @@ def by_label(one: Set, rows: Sequence[Row]) -> str:
     for method in methods(one, rows):
         own = [row for row in rows if row["method"] == method]
         lines.append((called(method), *(_mean([row for row in own if row["label"] == k], "dice") for k in labels)))
-    old = (_mean([row for row in rows if row["label"] == k], "dice_before") for k in labels)
+    old = (_mean(once(row for row in rows if row["label"] == k), "dice_before") for k in labels)
     return table(("Dice", *(one.names[k] for k in labels)), [*lines, ("_before_", *old)]) if len(labels) > 1 else ""
 
 
@@ -157,19 +161,19 @@ def by_angle(one: Set, rows: Sequence[Row]) -> str:
 
 
 def overview(rows: dict[str, list[Row]]) -> str:
-    """A line for each set: pullback and the best of the others."""
+    """A line for each set: pullback and the best of the others that finished the same cases."""
     lines = []
     for one in SETS:
-        means = {m: _average(wholes(rows[one.name], m), one.judge) for m in methods(one, rows[one.name])}
-        means = {m: mean for m, mean in means.items() if math.isfinite(mean)}
-        own = means.pop(f"pullback:{one.recipe}", math.nan)
-        if math.isnan(own):
+        known = {m: _known(wholes(rows[one.name], m), one.judge) for m in methods(one, rows[one.name])}
+        mine = known.pop(f"pullback:{one.recipe}", [])
+        if not mine:
             continue
+        own, means = _central(one, mine), {m: _central(one, v) for m, v in known.items() if len(v) == len(mine)}
         best = (max if HIGHER[one.judge] else min)(means, key=lambda m: means[m], default=None)
         cases = len(wholes(rows[one.name], f"pullback:{one.recipe}"))
         other = "-" if best is None else f"{means[best]:.3f} ({called(best)})"
         lines.append((one.title, str(cases), one.recipe, TITLES[one.judge], f"{own:.3f}", other))
-    return table(("pairs", "cases", "recipe", "measure, mean", "pullback", "best other"), lines) if lines else NOTHING
+    return table(("pairs", "cases", "recipe", "measure", "pullback", "best other"), lines) if lines else NOTHING
 
 
 def keep_picture(path: Path, case: Case, transform: Transform) -> None:
@@ -215,14 +219,19 @@ def _known(rows: Iterable[Row], key: str) -> list[float]:
     return [v for v in (value(row, key) for row in rows) if math.isfinite(v)]
 
 
-def _average(rows: Iterable[Row], key: str) -> float:
-    found = _known(rows, key)
-    return statistics.fmean(found) if found else math.nan
+def _central(one: Set, values: Sequence[float]) -> float:
+    """The mean; the median where some are lost altogether and a mean says nothing."""
+    return statistics.median(values) if one.judge == "corner_mm" else statistics.fmean(values)
+
+
+def _earlier(key: str) -> str:
+    """The column of the same measure before registration."""
+    return f"{key[:-3]}_before_mm" if key.endswith("_mm") else f"{key}_before"
 
 
 def _mean(rows: Iterable[Row], key: str) -> str:
     """Mean ± SD over cases; the median where means say nothing, a sum of labels lost."""
-    found = _known([row for row in rows if row["label"] == "mean" or "dice" in key], key)
+    found = _known(rows, key)
     if not found:
         return "-"
     if key == "labels_lost":

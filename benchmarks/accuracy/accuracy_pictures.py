@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from pictures import OTHERS, OWN, STYLE, mpl, plt
+from pictures import OTHERS, OWN, PLAIN, STYLE, mpl, plt
 
 SPREAD = 0.22
 
@@ -32,13 +32,14 @@ def draw_dots(groups: Mapping[str, Sequence[float]], before: Sequence[float], wh
         if "mm" in what:
             axes.set_yscale("symlog", linthresh=1)
             axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_formatter(PLAIN)
         _save(figure, path)
 
 
 def draw_cases(cases: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
     """A row for each case: fixed, moving and warped with fixed in the other colour, and warped."""
     with mpl.rc_context({"font.size": 7}):
-        figure, grid = plt.subplots(len(cases), 4, figsize=(6.4, 1.75 * len(cases)), squeeze=False)
+        figure, grid = plt.subplots(len(cases), 4, figsize=(6.8, 2.0 * len(cases)), squeeze=False)
         for line, (title, images) in zip(grid, cases, strict=True):
             fixed, moving, warped = (_scaled(image) for image in images)
             shown = (("fixed", _grey(fixed)), ("before: fixed and moving", _mixed(fixed, moving)),
@@ -66,7 +67,7 @@ def _mixed(fixed: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _save(figure: plt.Figure, path: Path) -> None:
-    figure.tight_layout(pad=0.4)
+    figure.tight_layout(pad=0.3, w_pad=0.2)
     path.parent.mkdir(parents=True, exist_ok=True)
     more = {"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 110}
     figure.savefig(path, bbox_inches="tight", **more)
