@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from accuracy_pictures import draw_cases, draw_dots
 from case_files import Case
-from page import NOTHING, TABLE, circumstances, number, table
+from page import TABLE, circumstances, number, table
 from results import NAMES, Row, read
 from sets import SETS, Set
 
@@ -28,13 +28,15 @@ TITLES = {
     "corner_mm": "error of the corners, mm",
 }
 SUCCESS_MM = 2.0
+NOTHING = "_Not measured yet: `make bench-accuracy`._"
 
 
 def write_page(page: Path, results: Path, pictures: Path) -> None:
     """Fill in the page; pictures go to the folder images beside it."""
     rows = {one.name: newest(read(results / f"accuracy_{one.name}.csv")) for one in SETS}
     made = {one.name: section(one, rows[one.name], page, pictures / one.name) for one in SETS}
-    made["circumstances"] = circumstances([row for found in rows.values() for row in found if row.get("seconds")])
+    ran = [row for found in rows.values() for row in found]
+    made["circumstances"] = circumstances(ran) if ran else NOTHING
     made["overview"] = overview(rows)
     text = page.read_text(encoding="utf-8")
     missing = {m[1] for m in TABLE.findall(text)} - made.keys()
@@ -78,7 +80,7 @@ def called(method: str) -> str:
 def section(one: Set, rows: Sequence[Row], page: Path, pictures: Path) -> str:
     """Everything about one set."""
     if not rows:
-        return "_Not measured yet: `python benchmarks/accuracy/table.py run`._"
+        return NOTHING
     parts = [summary(one, rows), versus(one, rows)]
     parts += [by_angle(one, rows)] if one.judge == "corner_mm" else []
     parts += [by_label(one, rows)] if one.names and one.judge in ("dice", "epe_mm") else []
