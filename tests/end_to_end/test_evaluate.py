@@ -4,6 +4,7 @@ import csv
 import json
 import math
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -168,3 +169,22 @@ def test_images_that_have_gone_cost_the_similarities_only(run, flat, quick, tmp_
     wrong = run("evaluate", tmp_path / "r", "--fixed", tmp_path / "moving.nii.gz")
     assert wrong.code == 2
     assert "not the one of" in wrong.err
+
+
+def test_of_a_labelled_cine_the_registered_frames_are_measured(run, flat, quick, tmp_path):
+    images = [nib.load(flat / f"{name}.nii.gz") for name in ("fixed", "moving")]
+    maps = [nib.load(flat / f"{name}.nii.gz") for name in ("fixed_seg", "seg")]
+    for name, pair in (("cine", images), ("labels", maps)):
+        frames = np.stack([np.asanyarray(one.dataobj)[..., None] for one in pair], axis=-1)
+        nib.save(nib.Nifti1Image(frames, pair[0].affine), tmp_path / f"{name}.nii.gz")
+    cine = [tmp_path / "cine.nii.gz"] * 2
+    chosen = ["--fixed-frame", "0", "--moving-frame", "1", "--recipe", quick, "-q"]
+    assert run("register", *cine, *chosen, "--out", tmp_path / "r").code == 0
+    labels = tmp_path / "labels.nii.gz"
+    words = ["--fixed-labels", labels, "--moving-labels", labels, "--csv", tmp_path / "o.csv"]
+    answer = run("evaluate", tmp_path / "r", *words)
+    assert answer.code == 0, answer.err
+    row = values(tmp_path / "o.csv")["dice", "mean"]
+    same = pb.evaluate.mean_dice(pb.read_labels(flat / "fixed_seg.nii.gz"), pb.read_labels(flat / "seg.nii.gz"))
+    assert float(row["before"]) == pytest.approx(same)
+    assert float(row["value"]) > float(row["before"])

@@ -14,6 +14,7 @@ from pullback.cli.options import UsageError
 from pullback.errors import FileFormatError, InputError, PullbackWarning
 from pullback.evaluate import Figures
 from pullback.image import Image, Labels
+from pullback.io.images.read import open_image
 from pullback.registration import saved
 from pullback.space import Space
 from pullback.transforms import Affine, Transform, resample_labels
@@ -65,7 +66,10 @@ class Evidence:
             raise UsageError("give either a result, or labels that are warped already")
         transform, fixed, moving = self._registered(self.result)
         points = [None if path is None else io.read_points(path) for path in (self.fixed_points, self.moving_points)]
-        labels = [None if path is None else _labels(path, only) for path in (self.fixed_labels, self.moving_labels)]
+        labels = [
+            None if path is None else _labels(path, only, self._frame(side))
+            for side, path in (("fixed", self.fixed_labels), ("moving", self.moving_labels))
+        ]
         return evaluate.assess(
             transform,
             fixed,
@@ -101,12 +105,18 @@ class Evidence:
                              f"registration was on {grid!r}")  # fmt: skip
         return transform, images["fixed"], images["moving"]
 
+    def _frame(self, side: str) -> int | None:
+        """Which frame of a series in time was registered."""
+        if self.result is None or not self.result.is_dir():
+            return None
+        frame: int | None = saved.read_summary(self.result)["provenance"].get(f"{side}_frame")
+        return frame
+
     def _image(self, path: Path, name: str) -> Image | None:
         given: Path | None = getattr(self, name)
         if not path.is_dir():
             return None if given is None else io.read_image(given)
-        made = saved.read_summary(path)["provenance"]
-        frame = made.get(f"{name}_frame")
+        made, frame = saved.read_summary(path)["provenance"], self._frame(name)
         if given is not None:
             return io.read_image(given, frame=frame)
         try:
@@ -135,8 +145,9 @@ def compare_maps(first: Path, second: Path, only: frozenset[int] = frozenset(), 
     return evaluate.compare_labels(fixed, warped)
 
 
-def _labels(path: Path, only: frozenset[int]) -> Labels:
-    labels = io.read_labels(path)
+def _labels(path: Path, only: frozenset[int], frame: int | None = None) -> Labels:
+    """Labels of one image, or of a series in time of which a frame was registered."""
+    labels = io.read_labels(path, frame=frame if open_image(path).frames > 1 else None)
     if not only:
         return labels
     wanted = torch.isin(labels.data, torch.tensor(sorted(only), dtype=labels.data.dtype))
