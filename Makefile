@@ -11,10 +11,10 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs lint format types layers check clean bench-peers
+.PHONY: help setup demo test docs lint format types layers check clean bench-peers bench-accuracy
 
 help:  ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## make .venv and install pullback and its tools into it
 
@@ -46,6 +46,11 @@ check: test lint types layers docs  ## everything that CI checks
 bench-peers: $(STAMP)  ## compare with other tools, see docs/benchmarks.md (QUICK=1, STEPS="...", SIZE="192 224 192", REPEATS=3)
 	@$(BIN)/python benchmarks/peers/environments.py
 	@$(BIN)/python benchmarks/peers/compare.py $(STEPS) $(if $(QUICK),--quick) $(if $(SIZE),--size $(SIZE)) $(if $(REPEATS),--repeats $(REPEATS))
+
+bench-accuracy: $(STAMP)  ## accuracy beside other tools, see docs/accuracy.md (SETS="acdc oasis" TOOLS="pullback greedy")
+	@$(if $(filter-out pullback,$(or $(TOOLS),all)),$(BIN)/python benchmarks/peers/environments.py)
+	@$(BIN)/python benchmarks/accuracy/table.py run $(SETS) $(if $(TOOLS),--tools $(TOOLS))
+	@$(BIN)/python benchmarks/accuracy/table.py page
 
 clean:  ## remove the environment and everything that was made
 	rm -rf $(VENV) .bench build dist demo-result .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

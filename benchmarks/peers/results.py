@@ -16,6 +16,7 @@ NAMES = {
     "greedy": "Greedy, NCC radius 2",
     "greedy:r4": "Greedy, NCC radius 4",
     "greedy:float": "Greedy, single precision",
+    "greedy:mi": "Greedy, mutual information",
     "greedy:long": "Greedy, 100x100x40 steps",
     "ants": "ANTs SyN, CC",
     "ants:mid": "ANTs SyN, CC, not at full resolution",

@@ -3,12 +3,14 @@
 The recipes are those that come with it: `deformable` (the default), `cardiac-sax` for hearts, `rigid`, `affine`.
 Where no linear stage is wanted, the default recipe without its linear stages. Variant 100x50x10: the default's
 deformable stage, with Greedy's numbers of steps and none saved by its stopping rule. Variant fast: the recipe `fast`.
+Any other variant is the name of a recipe, taken as it is.
 The command always writes the warped image and a report of quality besides the transform; the peers' scripts do not.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,6 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from task import Task, main
+
+MADE = re.compile(r"fast|\d+(x\d+)*")
+"""Variants for which a recipe is written."""
 
 
 def program() -> list[str]:
@@ -32,7 +37,9 @@ def command(task: Task) -> list[str]:
     recipe = {"rigid": "rigid", "affine": "affine"}.get(task.kind, "deformable")
     if task.kind == "full" and task.facts["group"] == "cardiac":
         recipe = "cardiac-sax"
-    if task.kind == "deformable" or task.variant:
+    if task.variant and not MADE.fullmatch(task.variant):
+        recipe = task.variant
+    elif task.kind == "deformable" or task.variant:
         recipe = str(write_recipe(task))
     words = [task.fixed, task.moving, "--out", task.path("result"), "--recipe", recipe, "--threads", str(task.threads)]
     return [*program(), "register", *words, "--quiet"]

@@ -28,6 +28,7 @@ COMMANDS = {
     "register": "align a moving image with a fixed one",
     "apply": "carry an image, labels or points through a transform; or write it as a displacement field",
     "landmarks": "make a transform out of landmarks that are known in both images",
+    "evaluate": "measure a result against labels, landmarks or a known answer; compare methods",
     "report": "make the one-page report of a result folder",
     "info": "tell what is in an image, a transform or a result folder",
     "recipe": "list the recipes, or show one to change",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
 from pullback import ops
 from pullback.errors import InputError
+from pullback.evaluate.nondiffeomorphic import negative_volume
 from pullback.evaluate.points import checked_mask
 from pullback.space import Space
 from pullback.transforms import Transform
 from pullback.typing import Float, Shaped, Tensor
 
 SMALLEST_JACOBIAN = 1e-9
+L2R_SHIFT, L2R_RANGE, L2R_BORDER = 3.0, (1e-9, 1e9), 2
+"""Of the Learn2Reg challenge's SDlogJ: log(J + 3), within bounds, two voxels of border left out."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,12 @@ class DeformationSummary:
         jacobian_max: largest J.
         jacobian_mean: mean J.
         fold_percent: 100 times the part of the voxels with J <= 0.
-        sdlogj: standard deviation of log(max(J, 1e-9)), over all voxels. (The Learn2Reg challenge publishes another
-            number under this name, of log(J + 3), which is about a quarter of this one.)
+        sdlogj: standard deviation of log(max(J, 1e-9)), over all voxels.
+        sdlogj_l2r: what the Learn2Reg challenge publishes as SDlogJ: the standard deviation of log(J + 3), without the
+            two outermost voxels of each axis (of axes that have five or more). About a quarter of `sdlogj`; NaN where
+            the mask lies in that border alone.
+        ndv_percent: non-diffeomorphic volume, in percent of the voxels: how much of the grid, cut into tetrahedra
+            (triangles in 2D), is turned inside out; see `nondiffeomorphic`. It also sees what central differences miss.
         largest_mm: length of the longest displacement T(x) - x.
         mean_mm: mean length of the displacement.
         inverse_mean_mm: mean of |T^-1(T(x)) - x|; None when it was not asked for.
@@ -38,6 +46,8 @@ class DeformationSummary:
     jacobian_mean: float
     fold_percent: float
     sdlogj: float
+    sdlogj_l2r: float
+    ndv_percent: float
     largest_mm: float
     mean_mm: float
     inverse_mean_mm: float | None = None
@@ -50,7 +60,8 @@ def deformation(
     """A summary of a transform on a grid.
 
     J is taken from central differences of the map at the voxel centres, one-sided at the border of the grid, and none
-    along an axis of one voxel. Central differences do not see a fold that alternates from voxel to voxel.
+    along an axis of one voxel. Central differences do not see a fold that alternates from voxel to voxel; `ndv_percent`
+    does.
 
     Args:
         transform: fixed world -> moving world.
@@ -72,15 +83,18 @@ def deformation(
     displacement = transform.displace(space).detach()
     inside = torch.ones(space.shape, dtype=torch.bool) if mask is None else checked_mask(mask, space)
     inside = inside.to(displacement.device)
-    volume = jacobian_map(displacement, space)[inside].to(torch.float64)
+    volumes = jacobian_map(displacement, space)
+    volume = volumes[inside].to(torch.float64)
     length = displacement.norm(dim=0)[inside].to(torch.float64)
-    undone = _inverse_error(transform, displacement, space)[inside].to(torch.float64) if inverse else None
+    undone = inverse_consistency(transform, transform.inverse(), space)[inside].to(torch.float64) if inverse else None
     return DeformationSummary(
         jacobian_min=float(volume.min()),
         jacobian_max=float(volume.max()),
         jacobian_mean=float(volume.mean()),
         fold_percent=100 * float((volume <= 0).to(torch.float64).mean()),
         sdlogj=float(volume.clamp(min=SMALLEST_JACOBIAN).log().std(correction=0)),
+        sdlogj_l2r=_sdlogj_l2r(volumes, inside),
+        ndv_percent=100 * float(negative_volume(displacement, space)[inside].to(torch.float64).mean()),
         largest_mm=float(length.max()),
         mean_mm=float(length.mean()),
         inverse_mean_mm=None if undone is None else float(undone.mean()),
@@ -103,7 +117,36 @@ def jacobian_map(displacement: Float[Tensor, "d *spatial"], space: Space) -> Flo
     return ops.jacobian(displacement[None], space.inverse[:-1, :-1])[0]
 
 
-def _inverse_error(transform: Transform, displacement: Tensor, space: Space) -> Tensor:
-    """|T^-1(T(x)) - x| in mm at every voxel."""
-    back: Tensor = transform.inverse().displace(space, displacement).norm(dim=0)
-    return back
+def inverse_consistency(transform: Transform, backward: Transform, space: Space) -> Float[Tensor, "*spatial"]:
+    """|B(T(x)) - x| in mm at every voxel centre x of a grid: how far from home the way there and back ends.
+
+    Christensen and Johnson, IEEE Transactions on Medical Imaging 20(7), 2001. Needed, and not enough: two wrong maps
+    can be each other's inverse.
+
+    Args:
+        transform: T, fixed world -> moving world.
+        backward: B, moving world -> fixed world: found by a registration the other way round, or `transform.inverse()`.
+        space: the grid, usually the fixed image's.
+
+    Raises:
+        InputError: dimensions differ.
+
+    Example:
+        >>> from pullback.transforms import Affine
+        >>> there, back = Affine.translation([3.0, 0.0]), Affine.translation([-2.0, 0.0])
+        >>> float(inverse_consistency(there, back, Space.of_array((4, 4))).max())
+        1.0
+    """
+    if not transform.dimension == backward.dimension == space.dimension:
+        raise InputError(f"a {transform.dimension}D transform and a {backward.dimension}D one back cannot be measured "
+                         f"on {space!r}")  # fmt: skip
+    gap: Tensor = backward.displace(space, transform.displace(space).detach()).norm(dim=0)
+    return gap
+
+
+def _sdlogj_l2r(volumes: Tensor, inside: Tensor) -> float:
+    cut = tuple(slice(L2R_BORDER, -L2R_BORDER) if n > 2 * L2R_BORDER else slice(None) for n in volumes.shape)
+    counted = volumes[cut][inside[cut]].to(torch.float64)
+    if counted.numel() == 0:
+        return math.nan
+    return float((counted + L2R_SHIFT).clamp(*L2R_RANGE).log().std(correction=0))
