@@ -10,13 +10,14 @@ import torch
 from pullback.energy import Energy, MutualInformation, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.optimise import Level, Status
+from pullback.optimise.schedule import level_shape
 from pullback.registration.candidate import Candidate
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
-from pullback.typing import Batch, Float, Tensor
+from pullback.typing import Batch, Float, Matrix, Tensor
 
 Start = Literal["header", "field_of_view", "mass"]
 COARSE_VOXELS = 48
@@ -96,3 +97,18 @@ def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Ten
         along = mass.sum(dim=[a for a in range(mass.ndim) if a != axis])
         index.append(float((along * torch.arange(n, dtype=torch.float64)).sum()) / total)
     return space.to_world(torch.tensor(index, dtype=torch.float64))
+
+
+def principal_axes(image: Prepared) -> Matrix:
+    """The axes of an image's moments of inertia, (D, D) orthonormal columns from the longest to the shortest.
+
+    Alpert et al., Journal of Nuclear Medicine 31(10), 1990. Each axis may point either way; the frame is right-handed.
+    """
+    space = image.space.resized(level_shape(image.space, max(image.space.extent) / COARSE_VOXELS))
+    small = image.on_level(space)
+    mass = small.data[0].mean(dim=0) if small.weight is None else (small.data * small.weight)[0].mean(dim=0)
+    mass = mass.to("cpu", torch.float64)[..., None]
+    away = space.grid() - centre_of_mass(small.data, small.weight, space)
+    spread = (mass * away).flatten(0, -2).T @ away.flatten(0, -2)
+    axes: Matrix = torch.linalg.eigh(spread).eigenvectors.flip(-1)
+    return axes * torch.sign(torch.linalg.det(axes))

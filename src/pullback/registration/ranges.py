@@ -61,6 +61,8 @@ RANGES = {
     "margin": PART,
     "step_degrees": Range(1, 180),
     "keep": Range(1, 1000),
+    "least_score": Range(0, 10),
+    "rival": SHARE,
 }
 """By the name of the field, which means the same wherever it occurs."""
 
