@@ -62,6 +62,7 @@ RANGES = {
     "step_degrees": Range(1, 180),
     "keep": Range(1, 1000),
     "least_score": Range(0, 10),
+    "sure_score": Range(0, 10),
     "rival": SHARE,
 }
 """By the name of the field, which means the same wherever it occurs."""

@@ -95,9 +95,7 @@ class Scene:
         here = Spectra(self.fixed, self.weight, shape)
         return [pose for name, turn in turns.items() for pose in self._shifted(name, turn, *boxes[name], here, count)]
 
-    def _shifted(
-        self, name: str, turn: Matrix, low: Shape, size: Shape, here: Spectra, count: int
-    ) -> list[Candidate]:
+    def _shifted(self, name: str, turn: Matrix, low: Shape, size: Shape, here: Spectra, count: int) -> list[Candidate]:
         turned = self.initial @ Affine.about(turn, centre=self.centre)
         part = self.grid.crop(low, [a + n for a, n in zip(low, size, strict=True)])
         image, weight = _laid(self.moving, turned.matrix @ part.matrix, size)
@@ -143,7 +141,9 @@ def _corners(space: Space) -> PointsTensor:
 
 def _even(space: Space, step: float) -> Space:
     """A grid of equal steps over the same field of view; axes of one voxel stay so."""
-    shape = tuple(max(1, round(extent / step)) if n > 1 else 1 for extent, n in zip(space.extent, space.shape, strict=True))
+    shape = tuple(
+        max(1, round(extent / step)) if n > 1 else 1 for extent, n in zip(space.extent, space.shape, strict=True)
+    )
     axes = torch.linalg.qr(space.linear)
     linear = axes.Q * torch.sign(torch.diagonal(axes.R)) * step
     matrix = torch.eye(space.dimension + 1, dtype=torch.float64)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 
 import torch
 
@@ -13,17 +14,23 @@ from pullback.registration.candidate import Candidate
 from pullback.registration.initialise import principal_axes
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
+from pullback.registration.rotations import even_turns, matching_turns, nearest_rotation, plane_turns, quarter_turns
 from pullback.registration.scene import Scene
 from pullback.registration.stage import Optimise, Stage
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
-from pullback.transforms.affine import rotation
 from pullback.typing import Matrix
 
 NEAR = Optimise(Linear("rigid"), Energy(MutualInformation(bins=32)), LBFGS(), Schedule((Level(8, 30), Level(4, 20))))
 """How a pose is improved."""
 VOXELS = {2: 64, 3: 32}
 """Poses are compared on a grid with about this many voxels along the longest axis."""
+EVEN_TURNS = 72
+"""Of a volume, besides quarter turns and those that bring its principal axes together."""
+SHIFTS = 2
+"""So many of the best shifts of each turn are looked at."""
+CHANCE_VOXELS = 4096
+"""Where the smaller image has fewer voxels than this on that grid, chance reaches higher scores."""
 APART = 0.25
 """Two poses are different where they place the fixed image's corners this part of its size apart."""
 
@@ -37,14 +44,15 @@ class Search(Stage):
     meets the other): what chance can reach grows as that share shrinks (R. A. Fisher, Metron 1, 1921). The best poses
     are improved by mutual information, and the best of those is taken unless the start is about as good.
 
-    A picture is always searched. A volume is searched only where its start, improved, scores less than `least_score`:
-    that takes seconds. It is turned by quarters about its axes and so that the principal axes of both images agree.
+    A picture is always searched. A volume is searched only where its start, improved, scores less than `sure_score`:
+    that takes seconds, and an outline alone, with the anatomy in it upside down, was seen to score 0.75. It is turned so that the principal axes of both images agree, then by quarters, then evenly all round.
 
     Attributes:
         step_degrees: from one turn of a picture to the next.
         keep: how many of the best poses are improved.
         least_overlap: a pose must place this share of the smaller image inside the other.
         margin: another pose must be better than the start by this part of its score.
+        sure_score: a volume whose start scores this is not searched.
         least_score: below it the images are as alike as strangers: the search has failed.
         rival: where a pose that lies elsewhere reaches this part of the best score, and the start does not, the answer
             is ambiguous.
@@ -54,6 +62,7 @@ class Search(Stage):
     keep: int = 6
     least_overlap: float = 0.3
     margin: float = 0.05
+    sure_score: float = 1.0
     least_score: float = 0.18
     rival: float = 0.97
 
@@ -70,15 +79,18 @@ class Search(Stage):
         d = fixed.space.dimension
         scene = Scene.of(fixed, moving, initial, VOXELS[d], self.least_overlap)
         start = self._improved(fixed, moving, scene, Candidate("the start", initial, 0.0, 1.0))
-        if d == 3 and start is not None and -start.loss >= self.least_score:
+        if d == 3 and start is not None and -start.loss >= self.sure_score:
             return Outcome(self.name, start.transform, Status.converged, notes=(f"the start fits{_told(start)}",))
-        turns = self._turns(fixed, moving, scene)
-        found = sorted(scene.best_shifts(turns, 2), key=lambda pose: pose.loss)[: self.keep]
-        improved = [self._improved(fixed, moving, scene, pose) for pose in found]
-        poses = sorted((p for p in (start, *improved) if p is not None), key=lambda pose: pose.loss)
-        return self._chosen(poses, start, fixed.space, initial)
+        poses = [] if start is None else [start]
+        for turns in self._turns(fixed, moving, scene):
+            found = sorted(scene.best_shifts(turns, SHIFTS), key=lambda pose: pose.loss)[: self.keep]
+            improved = [self._improved(fixed, moving, scene, pose) for pose in found]
+            poses = sorted((p for p in (*poses, *improved) if p is not None), key=lambda pose: pose.loss)
+            if d == 3 and poses and -poses[0].loss >= self.sure_score:
+                break
+        return self._chosen(poses, start, scene, initial)
 
-    def _chosen(self, poses: list[Candidate], start: Candidate | None, space: Space, initial: Transform) -> Outcome:
+    def _chosen(self, poses: list[Candidate], start: Candidate | None, scene: Scene, initial: Transform) -> Outcome:
         """The best pose, with what there is to say about it."""
         if not poses:
             return Outcome(self.name, initial, Status.no_overlap)
@@ -86,29 +98,26 @@ class Search(Stage):
         if start is not None and -start.loss >= -best.loss * (1 - self.margin):
             best = start
         notes, status = (f"{best.name}{_told(best)}",), Status.converged
-        other = next((pose for pose in poses if _apart(pose, best, space) > APART), None)
+        other = next((pose for pose in poses if _apart(pose, best, scene.grid) > APART), None)
         if other is not None:
             notes = (*notes, f"next: {other.name}{_told(other)}")
-        if -best.loss < self.least_score:
+        if -best.loss < self._least(scene):
             status = Status.no_match
         elif other is not None and best is not start and -other.loss >= -best.loss * self.rival:
             status = Status.ambiguous
         return Outcome(self.name, best.transform, status, notes=notes)
 
-    def _turns(self, fixed: Prepared, moving: Prepared, scene: Scene) -> dict[str, Matrix]:
+    def _least(self, scene: Scene) -> float:
+        """The score that chance does not reach; by chance, correlations fall with the root of the number of voxels."""
+        return self.least_score * math.sqrt(max(1.0, CHANCE_VOXELS / scene.smaller))
+
+    def _turns(self, fixed: Prepared, moving: Prepared, scene: Scene) -> tuple[dict[str, Matrix], ...]:
+        """Sets of turns, the likelier first."""
         if fixed.space.dimension == 2:
-            steps = range(round(360 / self.step_degrees))
-            return {f"turned by {a:g} degrees": rotation([a], 2) for a in (k * 360 / len(steps) for k in steps)}
-        axes = scene.grid.linear / scene.grid.finest
-        quarters = {f"quarter turns {k}": axes @ turn @ axes.T for k, turn in enumerate(_cube())}
-        here, there = principal_axes(fixed), principal_axes(moving)
-        back = torch.linalg.inv(scene.initial.linear)
-        aligned = {}
-        for k, signs in enumerate(((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))):
-            frame = back @ there @ torch.diag(torch.tensor(signs, dtype=torch.float64)) @ here.T
-            u, _, v = torch.linalg.svd(frame)
-            aligned[f"principal axes {k}"] = u @ torch.diag(torch.tensor([1.0, 1.0, float(torch.linalg.det(u @ v))], dtype=torch.float64)) @ v
-        return quarters | aligned
+            return (plane_turns(self.step_degrees),)
+        back = nearest_rotation(torch.linalg.inv(scene.initial.linear))
+        matching = matching_turns(principal_axes(fixed), back @ principal_axes(moving))
+        return matching, quarter_turns(scene.grid.linear / scene.grid.finest), even_turns(EVEN_TURNS)
 
     def _improved(self, fixed: Prepared, moving: Prepared, scene: Scene, pose: Candidate) -> Candidate | None:
         """A pose after some steps, or before them where they lead to a worse one; None where the images do not meet."""
@@ -127,16 +136,3 @@ def _apart(one: Candidate, other: Candidate, space: Space) -> float:
     ends = torch.tensor(list(itertools.product(*[(0, n - 1) for n in space.shape])), dtype=torch.float64)
     corners = space.to_world(ends)
     return float((one.transform(corners) - other.transform(corners)).norm(dim=-1).mean()) / max(space.extent)
-
-
-def _cube() -> list[Matrix]:
-    """The 24 rotations that map a cube onto itself."""
-    found = []
-    for order in itertools.permutations(range(3)):
-        for signs in itertools.product((1.0, -1.0), repeat=3):
-            turn = torch.zeros(3, 3, dtype=torch.float64)
-            for row, (column, sign) in enumerate(zip(order, signs, strict=True)):
-                turn[row, column] = sign
-            if float(torch.linalg.det(turn)) > 0:
-                found.append(turn)
-    return found

@@ -13,6 +13,7 @@ from pullback.energy.energy import overlap, shared
 from pullback.errors import RecipeError
 from pullback.optimise import Level, Objective, Optimiser, Parametrisation, Params, Schedule, Solution, Status, minimise
 from pullback.optimise.schedule import level_shape
+from pullback.registration.ends import without_ends
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import scattered
@@ -114,6 +115,7 @@ class Optimise(Stage):
 
     def _compared(self, pair: Pair, known: Transform) -> tuple[Energy, Pair]:
         """What is minimised, and the images as it sees them."""
+        pair = pair if self.model.local else without_ends(pair)
         energy, pair = described(self.energy, pair, known)
         pair = pair if self.samples is None else scattered(pair, self.samples)
         return energy, replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
