@@ -1,6 +1,7 @@
 """The main job: two images and a recipe in, a transform out, with an honest account of how it went."""
 
 from pullback.registration import recipes
+from pullback.registration.convex import ConvexSearch
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.outcome import Outcome, Step
 from pullback.registration.prepare import Prepare, Prepared
@@ -12,6 +13,7 @@ from pullback.registration.stage import Optimise, Stage
 
 __all__ = [
     "AlignCentres",
+    "ConvexSearch",
     "Optimise",
     "Outcome",
     "Prepare",

@@ -60,6 +60,8 @@ RANGES = {
     "least_overlap": SHARE,
     "margin": PART,
     "step_degrees": Range(1, 180),
+    "reach_mm": LENGTH,
+    "smooth_steps": WIDTH,
     "keep": Range(1, 1000),
     "least_score": Range(0, 10),
     "sure_score": Range(0, 10),

@@ -7,6 +7,7 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
+from pullback.registration.recipes.large_deformation import large_deformation
 from pullback.registration.recipes.linear import affine, rigid
 from pullback.registration.recipes.multimodal import multimodal
 
@@ -17,6 +18,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "affine": affine,
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
+    "large-deformation": large_deformation,
 }
 DEFAULT = "deformable"
 
@@ -33,4 +35,15 @@ def named(name: str) -> Recipe:
     return make()
 
 
-__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "deformable", "fast", "multimodal", "named", "rigid"]
+__all__ = [
+    "DEFAULT",
+    "RECIPES",
+    "affine",
+    "cardiac_sax",
+    "deformable",
+    "fast",
+    "large_deformation",
+    "multimodal",
+    "named",
+    "rigid",
+]
