@@ -102,7 +102,7 @@ CASES = {
     GOOD + " --initial {bad}/affine_3d.tfm": "the images are 2D but the initial transform is 3D",
     GOOD + " --recipe elastic": "there is no recipe 'elastic'; choose one of deformable, fast, rigid",
     GOOD + " --recipe nowhere.yaml": "nowhere.yaml: there is no such file",
-    GOOD + " --recipe {bad}/recipe.yaml": "kind must be one of AlignCentres, Search, Optimise; got 'Magic'",
+    GOOD + " --recipe {bad}/recipe.yaml": "Optimise; got 'Magic'",
     GOOD + " --recipe {bad}/recipe.txt": "it is not valid YAML",
     GOOD + " --device tpu": "there is no device 'tpu'",
     GOOD + " --threads 0": "the number of threads must be at least 1",

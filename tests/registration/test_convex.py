@@ -29,9 +29,9 @@ def error(found, truth, space, size):
 
 @pytest.fixture(scope="module")
 def far(paint, grid):
-    """A warp by up to 16 mm, with blobs of 2 to 6 mm."""
+    """A warp by up to 20 mm, with blobs of 2 to 6 mm."""
     space = grid(2, 1.0, mm=96.0)
-    truth = known_warp(space, seed=4, max_mm=16.0, smoothness_mm=16.0)
+    truth = known_warp(space, seed=3, max_mm=20.0, smoothness_mm=18.0)
     return paint(space, truth, size=90.0), paint(space, size=90.0), truth
 
 
@@ -41,12 +41,12 @@ def test_it_finds_what_descent_does_not(far):
     pair = Prepare().pair(fixed, moving, None, None, "cpu")
     start = Affine.identity(2)
     searched = start
-    for reach, spacing in ((16.0, 6.0), (8.0, 4.0)):
+    for reach, spacing in ((20.0, 6.0), (10.0, 4.0)):
         searched = ConvexSearch(reach, spacing, shrink=1.0).run(*pair, searched).transform
     without, after = (descent.run(*pair, t).transform for t in (start, searched))
-    assert error(searched, truth, fixed.space, 90) < 0.5 * error(start, truth, fixed.space, 90)
-    assert error(after, truth, fixed.space, 90) < 1.2
-    assert error(after, truth, fixed.space, 90) < 0.5 * error(without, truth, fixed.space, 90)
+    assert error(searched, truth, fixed.space, 90) < 0.6 * error(start, truth, fixed.space, 90)
+    assert error(after, truth, fixed.space, 90) < 0.3
+    assert error(without, truth, fixed.space, 90) > 3.0
 
 
 def test_three_dimensions_and_oblique_axes(paint, grid):
@@ -72,8 +72,8 @@ def test_it_searches_for_what_a_start_has_left(far):
 def test_brightness_may_be_compared(far):
     fixed, moving, truth = far
     start = Affine.identity(2)
-    outcome = run(fixed, moving, ConvexSearch(16.0, 4.0, shrink=1.0, similarity=MSE()))
-    assert error(outcome.transform, truth, fixed.space, 90) < 0.6 * error(start, truth, fixed.space, 90)
+    outcome = run(fixed, moving, ConvexSearch(20.0, 4.0, shrink=1.0, similarity=MSE()))
+    assert error(outcome.transform, truth, fixed.space, 90) < 0.9 * error(start, truth, fixed.space, 90)
 
 
 def test_a_single_slice_moves_in_its_plane(far):

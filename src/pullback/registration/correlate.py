@@ -44,7 +44,8 @@ def correlate(fixed: Spectra, moving: Spectra, least: float) -> tuple[Tensor, Te
     """
 
     def together(a: Tensor, b: Tensor) -> Tensor:
-        return torch.fft.irfftn(a * b.conj(), s=fixed.shape, dim=fixed.axes)
+        back: Tensor = torch.fft.irfftn(a * b.conj(), s=fixed.shape, dim=fixed.axes)
+        return back
 
     met = together(fixed.weight, moving.weight)
     product = torch.fft.irfftn((fixed.values * moving.values.conj()).sum(dim=0), s=fixed.shape, dim=fixed.axes)

@@ -75,7 +75,8 @@ def nearest_rotation(matrix: Matrix) -> Matrix:
     u, _, v = torch.linalg.svd(matrix)
     last = torch.ones(len(matrix), dtype=torch.float64)
     last[-1] = torch.linalg.det(u @ v)
-    return u @ torch.diag(last) @ v
+    nearest: Matrix = u @ torch.diag(last) @ v
+    return nearest
 
 
 def _matrix(x: float, y: float, z: float, w: float) -> Matrix:

@@ -96,7 +96,7 @@ class Scene:
         return [pose for name, turn in turns.items() for pose in self._shifted(name, turn, *boxes[name], here, count)]
 
     def _shifted(self, name: str, turn: Matrix, low: Shape, size: Shape, here: Spectra, count: int) -> list[Candidate]:
-        turned = self.initial @ Affine.about(turn, centre=self.centre)
+        turned = _after(self.initial, Affine.about(turn, centre=self.centre))
         part = self.grid.crop(low, [a + n for a, n in zip(low, size, strict=True)])
         image, weight = _laid(self.moving, turned.matrix @ part.matrix, size)
         alike, met = correlate(here, Spectra(directions(image), weight, here.shape), self.least_overlap * self.smaller)
@@ -110,7 +110,7 @@ class Scene:
                 break
             shift = [k if k < n else k - p for k, n, p in zip(at, self.grid.shape, here.shape, strict=True)]
             way = torch.tensor([a - k for a, k in zip(low, shift, strict=True)], dtype=torch.float64)
-            pose = turned @ Affine.translation(self.grid.linear @ way)
+            pose = _after(turned, Affine.translation(self.grid.linear @ way))
             found.append(Candidate(name, pose, -float(score.flatten()[best]), float(share.flatten()[best])))
             _blot(score, at)
         return found
@@ -122,6 +122,10 @@ class Scene:
         low = [math.floor(v) for v in corners.amin(dim=0).tolist()]
         high = [math.ceil(v) + 1 for v in corners.amax(dim=0).tolist()]
         return tuple(low), tuple(b - a for a, b in zip(low, high, strict=True))
+
+
+def _after(second: Affine, first: Affine) -> Affine:
+    return Affine(second.matrix @ first.matrix)
 
 
 def _score(alike: float, share: float) -> float:

@@ -45,7 +45,8 @@ class Search(Stage):
     are improved by mutual information, and the best of those is taken unless the start is about as good.
 
     A picture is always searched. A volume is searched only where its start, improved, scores less than `sure_score`:
-    that takes seconds, and an outline alone, with the anatomy in it upside down, was seen to score 0.75. It is turned so that the principal axes of both images agree, then by quarters, then evenly all round.
+    that takes seconds. An outline alone, with the anatomy in it upside down, was seen to score 0.75. A volume is turned
+    so that the principal axes of both images agree, then by quarters, then evenly all round.
 
     Attributes:
         step_degrees: from one turn of a picture to the next.
@@ -97,7 +98,8 @@ class Search(Stage):
         best = poses[0]
         if start is not None and -start.loss >= -best.loss * (1 - self.margin):
             best = start
-        notes, status = (f"{best.name}{_told(best)}",), Status.converged
+        notes: tuple[str, ...] = (f"{best.name}{_told(best)}",)
+        status = Status.converged
         other = next((pose for pose in poses if _apart(pose, best, scene.grid) > APART), None)
         if other is not None:
             notes = (*notes, f"next: {other.name}{_told(other)}")
