@@ -3,6 +3,7 @@
 from pullback.registration import recipes
 from pullback.registration.convex import ConvexSearch
 from pullback.registration.initialise import AlignCentres
+from pullback.registration.nudge import Nudge
 from pullback.registration.outcome import Outcome, Step
 from pullback.registration.prepare import Prepare, Prepared
 from pullback.registration.recipe import Recipe
@@ -14,6 +15,7 @@ from pullback.registration.stage import Optimise, Stage
 __all__ = [
     "AlignCentres",
     "ConvexSearch",
+    "Nudge",
     "Optimise",
     "Outcome",
     "Prepare",

@@ -13,7 +13,7 @@ from pullback.optimise import Level, Status
 from pullback.optimise.schedule import level_shape
 from pullback.registration.candidate import Candidate
 from pullback.registration.outcome import Outcome, Watch, ignore
-from pullback.registration.prepare import Prepared
+from pullback.registration.prepare import MOSTLY, Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
@@ -50,7 +50,8 @@ class AlignCentres(Stage):
         del watch
         level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
         pair = at_level(fixed, moving, level)
-        found = [self._candidate(start, pair, initial) for start in self.starts]
+        fair = [s for s in self.starts if s != "mass" or _comparable(pair.fixed_weight, pair.moving_weight)]
+        found = [self._candidate(start, pair, initial) for start in fair or self.starts]
         candidates = [candidate for candidate in found if candidate is not None]
         if not candidates:
             return Outcome(self.name, initial, Status.no_overlap)
@@ -83,6 +84,12 @@ class AlignCentres(Stage):
             here = centre_of_mass(pair.fixed, pair.fixed_weight, pair.fixed_space)
             there = centre_of_mass(pair.moving, pair.moving_weight, pair.moving_space)
         return initial.inverse()(there) - here
+
+
+def _comparable(fixed: Batch | None, moving: Batch | None) -> bool:
+    """Whether masses under these masks can be compared: that of a region in one image is not that of the other."""
+    one = fixed if moving is None else moving if fixed is None else None
+    return one is None or float(one.mean()) > MOSTLY
 
 
 def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Tensor, " d"]:

@@ -61,6 +61,7 @@ RANGES = {
     "margin": PART,
     "step_degrees": Range(1, 180),
     "reach_mm": LENGTH,
+    "pull_per_mm2": WIDTH,
     "smooth_steps": WIDTH,
     "keep": Range(1, 1000),
     "least_score": Range(0, 10),

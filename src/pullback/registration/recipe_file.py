@@ -21,12 +21,13 @@ from pullback import energy, optimise
 from pullback.errors import RecipeError
 from pullback.registration.convex import ConvexSearch
 from pullback.registration.initialise import AlignCentres
+from pullback.registration.nudge import Nudge
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
 
 KINDS: dict[type, tuple[type, ...]] = {
-    Stage: (AlignCentres, Search, ConvexSearch, Optimise),
+    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.BSpline),
     optimise.Optimiser: (optimise.GradientDescent, optimise.Adam, optimise.LBFGS),
     energy.Similarity: (

@@ -9,7 +9,9 @@ from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
 from pullback.registration.recipes.large_deformation import large_deformation
 from pullback.registration.recipes.linear import affine, rigid
+from pullback.registration.recipes.lung_ct import lung_ct
 from pullback.registration.recipes.multimodal import multimodal
+from pullback.registration.recipes.prostate_mr_us import prostate_mr_us
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "deformable": deformable,
@@ -19,6 +21,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
     "large-deformation": large_deformation,
+    "lung-ct": lung_ct,
+    "prostate-mr-us": prostate_mr_us,
 }
 DEFAULT = "deformable"
 
@@ -43,7 +47,9 @@ __all__ = [
     "deformable",
     "fast",
     "large_deformation",
+    "lung_ct",
     "multimodal",
     "named",
+    "prostate_mr_us",
     "rigid",
 ]
