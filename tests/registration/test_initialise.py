@@ -6,10 +6,11 @@ import torch
 from pullback.energy import MSE
 from pullback.image import Image
 from pullback.optimise import Status
-from pullback.registration import AlignCentres, Prepare
-from pullback.registration.initialise import centre_of_mass
+from pullback.registration import AlignCentres, Prepare, Prepared
+from pullback.registration.initialise import centre_of_mass, principal_axes
 from pullback.space import Space
 from pullback.transforms import Affine
+from pullback.transforms.affine import rotation
 
 
 def run(fixed, moving, stage=None, initial=None, **masks):
@@ -56,6 +57,31 @@ def test_a_mask_says_where_the_mass_is(paint, grid):
     near, far = run(fixed, moving, only_mass, **masks), run(fixed, moving, only_mass)
     assert torch.allclose(near.transform.matrix, truth.matrix, atol=2.0)
     assert float((far.transform.matrix - truth.matrix).abs().max()) > 5
+
+
+def test_the_mask_of_a_region_in_one_image_does_not_draw_the_masses_apart(paint, grid):
+    """The mass of a corner is nowhere near that of the whole."""
+    space = grid(2, mm=120.0)
+    image, corner = paint(space), Image(torch.zeros(1, *space.shape), space)
+    corner.data[0, :40, :40] = 1.0
+    stage = AlignCentres(starts=("mass", "header"), least_overlap=0.0, margin=0.9)
+    outcome = run(image, image, stage, fixed_mask=corner)
+    assert outcome.notes == ("started from: header",)
+    assert run(image, image, stage).notes == ("started from: mass",)
+
+
+def test_principal_axes_turn_with_the_image():
+    space = Space.of_array((30, 40, 50), 2.0)
+    at = (space.grid() - space.centre) / torch.tensor([8.0, 14.0, 24.0], dtype=torch.float64)
+    data = torch.exp(-0.5 * at.square().sum(dim=-1))[None].float()
+    turn = rotation([20.0, -35.0, 50.0], 3)
+    matrix = space.matrix.clone()
+    matrix[:3] = turn @ matrix[:3]
+    still, moved = (principal_axes(Prepared(data[None], s)) for s in (space, Space(space.shape, matrix)))
+    expected = torch.tensor([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=torch.float64)
+    assert torch.allclose(still.abs(), expected, atol=0.02)
+    assert torch.allclose((moved.T @ turn @ still).abs(), torch.eye(3, dtype=torch.float64), atol=0.02)
+    assert float(torch.linalg.det(moved)) > 0
 
 
 def test_it_improves_on_an_initial_transform(paint, grid):

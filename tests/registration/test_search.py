@@ -5,14 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pullback import ops
 from pullback.errors import RecipeError
 from pullback.image import Image
+from pullback.optimise import Status
 from pullback.registration import Prepare, Search
 from pullback.registration.ranges import check_ranges
 from pullback.registration.recipes import named
 from pullback.registration.register import register
 from pullback.space import Space
-from pullback.transforms import Affine, resample
+from pullback.transforms import Affine, Displacement, resample
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +58,68 @@ def test_another_contrast_too(picture):
 def test_what_lies_right_is_not_turned(picture):
     pair = Prepare().pair(picture, picture, None, None, "cpu")
     outcome = Search().run(*pair, Affine.identity(2))
-    assert outcome.notes == ("turned by 0 degrees",)
+    assert outcome.notes[0].startswith("the start (score ")
     assert corner_error(outcome.transform, Affine.identity(2), picture.space) < 1.5
 
 
-def test_volumes_pass_through(picture):
-    slab = Image(picture.data[:, None].expand(1, 6, -1, -1).contiguous(), Space.of_array((6, 96, 110), 1.5))
-    pair = Prepare().pair(slab, slab, None, None, "cpu")
-    start = Affine.translation([1.0, 2.0, 3.0])
-    outcome = Search().run(*pair, start)
-    assert outcome.transform is start
-    assert outcome.notes == ("a volume: no search",)
+def volume(space: Space, seed: int = 0) -> Image:
+    """Blobs without symmetry, in a ball."""
+    draw = torch.rand(40, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    at = space.grid() - space.centre
+    data = torch.exp(-((at.norm(dim=-1) / 38) ** 8))
+    for x, y, z, size, bright in draw.tolist():
+        middle = 50 * (torch.tensor([x, y, z], dtype=torch.float64) - 0.5)
+        data = data + bright * torch.exp(-((at - middle).norm(dim=-1) ** 2) / (2 * (4 + 5 * size) ** 2))
+    return Image(data[None].float(), space)
+
+
+@pytest.mark.parametrize("angles", [(180.0, 0.0, 0.0), (90.0, 0.0, 90.0), (100.0, -60.0, 130.0)])
+def test_a_volume_turned_by_any_angle_is_found(angles):
+    space = Space.of_array((40, 40, 40), 2.5)
+    truth = Affine.rigid(angles, [6.0, -4.0, 3.0], space.centre)
+    image = volume(space)
+    pair = Prepare().pair(image, turned(image, truth), None, None, "cpu")
+    outcome = Search().run(*pair, Affine.identity(3))
+    assert outcome.status.ok
+    assert float((outcome.transform.matrix - truth.matrix)[:3, :3].abs().max()) < 0.05
+
+
+def test_a_volume_that_fits_is_not_searched():
+    image = volume(Space.of_array((24, 24, 24), 4.0))
+    pair = Prepare().pair(image, image, None, None, "cpu")
+    outcome = Search().run(*pair, Affine.translation([1.0, 2.0, 3.0]))
+    assert outcome.notes[0].startswith("the start fits")
+    assert float((outcome.transform.matrix - torch.eye(4)).abs().max()) < 0.5
+
+
+def test_strangers_are_not_called_aligned(picture):
+    """Noise without anything in common: the best of all poses is no better than chance."""
+    noise = [
+        ops.smooth(torch.randn(1, 1, 96, 110, generator=torch.Generator().manual_seed(k)), [1.5, 1.5])[0]
+        for k in (1, 2)
+    ]
+    result = register(Image(noise[0], picture.space), Image(noise[1], picture.space), named("rigid"))
+    assert result.status is Status.no_match
+    assert not result.ok
+
+
+def test_two_poses_that_fit_alike_are_told():
+    """Two like things in a picture, and one of them to be found: it may be either."""
+    space, small = Space.of_array((96, 96), 1.5), Space.of_array((40, 40), 1.5)
+    texture = ops.smooth(torch.randn(1, 1, 40, 40, generator=torch.Generator().manual_seed(3)), [1.5, 1.5])[0]
+    data = torch.zeros(1, 96, 96)
+    data[:, 4:44, 4:44] = texture
+    data[:, 52:92, 52:92] = texture
+    pair = Prepare().pair(Image(data, space), Image(texture, small), None, None, "cpu")
+    outcome = Search().run(*pair, Affine.identity(2))
+    assert outcome.status is Status.ambiguous
+    assert "next: " in outcome.notes[1]
+
+
+def test_a_deformation_is_not_searched_from(picture):
+    pair = Prepare().pair(picture, picture, None, None, "cpu")
+    start = Displacement(torch.zeros(2, *picture.space.shape), picture.space)
+    assert Search().run(*pair, start).transform is start
 
 
 def test_steps_that_make_no_sense():

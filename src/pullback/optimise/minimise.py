@@ -26,6 +26,10 @@ class Status(Enum):
                   "(--initial), or let the recipe align centres.")  # fmt: skip
     diverged = ("The images are less alike than they were at the start, or opposed in contrast. Try the multimodal "
                 "recipe if their contrast differs, masks, or an initial transform.")  # fmt: skip
+    no_match = ("No pose makes the images more alike than images of different things are. Check that they show one "
+                "anatomy, or give masks or an initial transform (--initial).")  # fmt: skip
+    ambiguous = ("Two quite different poses fit the images about equally well. Look at the notes, and give an initial "
+                 "transform (--initial), or masks.")  # fmt: skip
     nonfinite = "The loss became NaN or infinite. Check the images for extreme values; use smaller steps."
     folded = ("The deformation folds: it maps several points onto one. Use stronger smoothing, smaller steps or fewer "
               "fine levels.")  # fmt: skip

@@ -1,8 +1,10 @@
 """The main job: two images and a recipe in, a transform out, with an honest account of how it went."""
 
 from pullback.registration import recipes
+from pullback.registration.convex import ConvexSearch
 from pullback.registration.further import Further
 from pullback.registration.initialise import AlignCentres
+from pullback.registration.nudge import Nudge
 from pullback.registration.outcome import Outcome, Step
 from pullback.registration.prepare import Prepare, Prepared
 from pullback.registration.recipe import Recipe
@@ -14,7 +16,9 @@ from pullback.registration.symmetric import Symmetric
 
 __all__ = [
     "AlignCentres",
+    "ConvexSearch",
     "Further",
+    "Nudge",
     "Optimise",
     "Outcome",
     "Prepare",

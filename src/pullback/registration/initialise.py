@@ -11,13 +11,14 @@ from pullback.energy import Energy, MutualInformation, Pair, Similarity
 from pullback.energy.pair import shared
 from pullback.energy.terms import keys
 from pullback.optimise import Level, Status
+from pullback.optimise.schedule import level_shape
 from pullback.registration.candidate import Candidate
 from pullback.registration.outcome import Outcome, Watch, ignore
-from pullback.registration.prepare import Prepared
+from pullback.registration.prepare import MOSTLY, Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
-from pullback.typing import Batch, Float, Tensor
+from pullback.typing import Batch, Float, Matrix, Tensor
 
 Start = Literal["header", "field_of_view", "mass"]
 COARSE_VOXELS = 48
@@ -50,7 +51,8 @@ class AlignCentres(Stage):
         del watch
         level = Level(max(1.0, max(fixed.space.extent) / fixed.space.finest / COARSE_VOXELS), 1)
         pair = at_level(fixed, moving, level, keys(self.similarity))
-        found = [self._candidate(start, pair, initial) for start in self.starts]
+        fair = [s for s in self.starts if s != "mass" or _comparable(pair.fixed_weight, pair.moving_weight)]
+        found = [self._candidate(start, pair, initial) for start in fair or self.starts]
         candidates = [candidate for candidate in found if candidate is not None]
         if not candidates:
             return Outcome(self.name, initial, Status.no_overlap)
@@ -85,6 +87,12 @@ class AlignCentres(Stage):
         return initial.inverse()(there) - here
 
 
+def _comparable(fixed: Batch | None, moving: Batch | None) -> bool:
+    """Whether masses under these masks can be compared: that of a region in one image is not that of the other."""
+    one = fixed if moving is None else moving if fixed is None else None
+    return one is None or float(one.mean()) > MOSTLY
+
+
 def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Tensor, " d"]:
     """The centre of an image's brightness, world mm."""
     mass = data.mean(dim=(0, 1)) if weight is None else (data * weight).mean(dim=(0, 1))
@@ -97,3 +105,18 @@ def centre_of_mass(data: Batch, weight: Batch | None, space: Space) -> Float[Ten
         along = mass.sum(dim=[a for a in range(mass.ndim) if a != axis])
         index.append(float((along * torch.arange(n, dtype=torch.float64)).sum()) / total)
     return space.to_world(torch.tensor(index, dtype=torch.float64))
+
+
+def principal_axes(image: Prepared) -> Matrix:
+    """The axes of an image's moments of inertia, (D, D) orthonormal columns from the longest to the shortest.
+
+    Alpert et al., Journal of Nuclear Medicine 31(10), 1990. Each axis may point either way; the frame is right-handed.
+    """
+    space = image.space.resized(level_shape(image.space, max(image.space.extent) / COARSE_VOXELS))
+    small = image.on_level(space)
+    mass = small.data[0].mean(dim=0) if small.weight is None else (small.data * small.weight)[0].mean(dim=0)
+    mass = mass.to("cpu", torch.float64)[..., None]
+    away = space.grid() - centre_of_mass(small.data, small.weight, space)
+    spread = (mass * away).flatten(0, -2).T @ away.flatten(0, -2)
+    axes: Matrix = torch.linalg.eigh(spread).eigenvectors.flip(-1)
+    return axes * torch.sign(torch.linalg.det(axes))

@@ -76,7 +76,12 @@ RANGES = {
     "least_overlap": SHARE,
     "margin": PART,
     "step_degrees": Range(1, 180),
+    "pull_per_mm2": WIDTH,
+    "smooth_steps": WIDTH,
     "keep": Range(1, 1000),
+    "least_score": Range(0, 10),
+    "sure_score": Range(0, 10),
+    "rival": SHARE,
 }
 """By the name of the field, which means the same wherever it occurs."""
 

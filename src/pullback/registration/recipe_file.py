@@ -19,7 +19,9 @@ from typing import Any, Literal, Union
 
 from pullback import energy, optimise
 from pullback.errors import RecipeError
+from pullback.registration.convex import ConvexSearch
 from pullback.registration.initialise import AlignCentres
+from pullback.registration.nudge import Nudge
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
@@ -33,8 +35,8 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.LevenbergMarquardt,
         optimise.StochasticDescent,
     ),
-    Stage: (AlignCentres, Search, Optimise, Symmetric),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
+    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Symmetric),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,

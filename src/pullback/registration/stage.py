@@ -26,6 +26,7 @@ from pullback.optimise import (
     minimise,
 )
 from pullback.optimise.schedule import level_shape
+from pullback.registration.ends import without_ends
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import SEED, scattered
@@ -136,7 +137,8 @@ class Optimise(Stage):
     def _seen(self, part: Part, known: Transform) -> Part:
         if not isinstance(part, ImagePart):
             return part
-        energy, pair = described(Energy(part.similarity), part.pair, known)
+        pair = part.pair if self.model.local else without_ends(part.pair)
+        energy, pair = described(Energy(part.similarity), pair, known)
         pair = replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
         return replace(part, similarity=energy.similarity, pair=pair)
 

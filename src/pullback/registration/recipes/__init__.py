@@ -7,9 +7,12 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
+from pullback.registration.recipes.large_deformation import large_deformation
 from pullback.registration.recipes.linear import affine, rigid, similarity, translation
 from pullback.registration.recipes.longitudinal import longitudinal
+from pullback.registration.recipes.lung_ct import lung_ct
 from pullback.registration.recipes.multimodal import cardiac_multimodal, multimodal
+from pullback.registration.recipes.prostate_mr_us import prostate_mr_us
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "deformable": deformable,
@@ -22,6 +25,9 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "cardiac-sax": cardiac_sax,
     "cardiac-multimodal": cardiac_multimodal,
     "longitudinal": longitudinal,
+    "large-deformation": large_deformation,
+    "lung-ct": lung_ct,
+    "prostate-mr-us": prostate_mr_us,
 }
 DEFAULT = "deformable"
 
@@ -46,9 +52,12 @@ __all__ = [
     "cardiac_sax",
     "deformable",
     "fast",
+    "large_deformation",
     "longitudinal",
+    "lung_ct",
     "multimodal",
     "named",
+    "prostate_mr_us",
     "rigid",
     "similarity",
     "translation",

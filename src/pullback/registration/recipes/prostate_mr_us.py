@@ -1,0 +1,26 @@
+"""Prostate, MR to transrectal ultrasound: two images that share little but the gland in their middle."""
+
+from pullback.energy import Energy, MutualInformation
+from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.registration.initialise import AlignCentres
+from pullback.registration.nudge import Nudge
+from pullback.registration.recipe import Recipe
+from pullback.registration.stage import Optimise
+
+
+def prostate_mr_us() -> Recipe:
+    """An MR and an ultrasound volume, each cut out about the prostate and the right way up by its header."""
+    return Recipe(
+        name="prostate-mr-us",
+        description="MR and ultrasound, each cut out about the prostate: middles of the boxes, a stiff deformation.",
+        stages=(
+            AlignCentres(starts=("field_of_view",), least_overlap=0.1),  # the one thing that both surely share
+            Nudge(reach_mm=5.0, pull_per_mm2=0.003),  # only as far as mutual information is sure
+            Optimise(  # no rigid or affine stage: by any measure their optimum is often not the gland
+                Greedy(smooth_update_voxels=5.0, smooth_total_voxels=2.5, gradient_of="moving"),  # cannot go far astray
+                Energy(MutualInformation(bins=24)),
+                GradientDescent(step_voxels=0.25),
+                Schedule((Level(2, steps=40),)),  # finer levels see speckle
+            ),
+        ),
+    )
