@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pullback.errors import RecipeError
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
+from pullback.registration.recipes.cine import cine
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
 from pullback.registration.recipes.linear import affine, rigid
@@ -17,6 +18,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "affine": affine,
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
+    "cine": cine,
 }
 DEFAULT = "deformable"
 
@@ -33,4 +35,4 @@ def named(name: str) -> Recipe:
     return make()
 
 
-__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "deformable", "fast", "multimodal", "named", "rigid"]
+__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "cine", "deformable", "fast", "multimodal", "named", "rigid"]
