@@ -15,7 +15,8 @@ from typing import Any, TypeAlias, overload
 
 import torch
 
-from pullback import __version__, io
+from pullback import __version__, cardiac, io
+from pullback.cardiac.cine import read_frames
 from pullback.errors import InputError, noted
 from pullback.image import Image, Labels, Points
 from pullback.registration import Recipe, Registration, recipe_file, saved
@@ -89,7 +90,63 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
             device=device,
             watch=watch,
         )
-        return replace(result, provenance=_provenance(fixed, moving, device, seed, notes))
+        return replace(result, provenance=_provenance({"fixed": fixed, "moving": moving}, device, seed, notes))
+
+
+def track(  # noqa: PLR0913 - as `register`
+    frames: Any,
+    recipe: str | Path | Recipe = "cine",
+    *,
+    fixed_frame: int = 0,
+    cyclic: bool = True,
+    mask: Imageable | None = None,
+    labels: Any | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    watch: Watch = ignore,
+) -> cardiac.Tracking:
+    """Follow every point of one frame of a cine through the others.
+
+    Args:
+        frames: a 4-D file, a DICOM folder, a folder with a file for each frame, a list of images, or an array with time
+            first.
+        recipe: whose dense stage says how frames are compared, smoothed and stepped.
+        fixed_frame: the frame to follow, from 0: the end of diastole as a rule.
+        cyclic: whether the frames are of one beat, so that the first follows the last.
+        mask: how much each voxel of the fixed frame counts, on its grid.
+        labels: of the fixed frame; the motion is summed up where there are any.
+        device: auto, cpu, cuda or mps.
+        threads: number of CPU threads; as many as torch takes by default.
+        watch: called after every step with a `Step`.
+
+    Returns:
+        A transform to each frame, and the motion in figures; `result.save(folder)` writes it.
+
+    Raises:
+        InputError: something given cannot be used; the message says what and what to do.
+
+    Example:
+        >>> import pullback as pb
+        >>> space = pb.phantom.heart_space(shape=(64, 64), spacing=(4, 4))
+        >>> cine = pb.phantom.beating_heart(4, space=space)
+        >>> result = pb.track(cine.frames)
+        >>> result.motion.farthest_frame
+        1
+    """
+    chosen, found = find_recipe(recipe), read_frames(frames)
+    device = _device(device)
+    with _settings(threads, seed=0):
+        result = cardiac.track(
+            found.images,
+            chosen,
+            fixed_frame=fixed_frame,
+            cyclic=cyclic,
+            mask=None if mask is None else _mask(mask, "fixed"),
+            labels=None if labels is None else io.as_labels(labels),
+            device=device,
+            watch=watch,
+        )
+        return replace(result, provenance=_provenance({"cine": found.origin}, device, 0, []))
 
 
 @overload
@@ -233,13 +290,13 @@ def _settings(threads: int | None, seed: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _provenance(fixed: Imageable, moving: Imageable, device: str, seed: int, notes: list[str]) -> dict[str, Any]:
-    def origin(thing: Imageable) -> str | None:
-        return str(Path(thing).absolute()) if isinstance(thing, str | Path) else None
+def _origin(thing: Imageable) -> str | None:
+    return str(Path(thing).absolute()) if isinstance(thing, str | Path) else None
 
+
+def _provenance(things: dict[str, Imageable], device: str, seed: int, notes: list[str]) -> dict[str, Any]:
     return {
-        "fixed": origin(fixed),
-        "moving": origin(moving),
+        **{name: _origin(thing) for name, thing in things.items()},
         "pullback": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pullback.evaluate.deformation import jacobian_map
 from pullback.registration.prepare import percentiles
 from pullback.space import Space
-from pullback.typing import Batch, Field, Float, Tensor
+from pullback.typing import Batch, Field, Float, Shaped, Tensor
 
 TAIL_PERCENT = 95.0
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Figures on each frame's displacement from the fixed frame, over the mask or the whole field of view.
+    """Figures on each frame's displacement from the fixed frame, over a region of that or the whole field of view.
 
     Attributes:
         mean_mm: mean length of the displacement.
@@ -42,29 +42,32 @@ class Motion:
 
 
 def measure_motion(
-    displacements: Batch, space: Space, weight: Batch | None, apart: Batch | None, closed: Field | None
+    displacements: Batch,
+    space: Space,
+    region: Shaped[Tensor, "*shape"] | None,
+    apart: Batch | None,
+    closed: Field | None,
 ) -> Motion:
     """Sum up what was found.
 
     Args:
         displacements: (T, D, *shape) mm, of each frame.
         space: the grid that carries them.
-        weight: (1, 1, *shape), where to look; everywhere if None.
+        region: (*shape), where to look; everywhere if None.
         apart: (T, 1, *shape) mm, between where the two walks led.
         closed: (D, *shape) mm, the displacement after a whole beat.
     """
-    inside = None if weight is None else weight[0, 0] > 0.5
-    lengths = [_inside(field.norm(dim=0), inside) for field in displacements]
+    lengths = [_inside(field.norm(dim=0), region) for field in displacements]
     jacobians = [jacobian_map(field, space) for field in displacements]
     return Motion(
         mean_mm=tuple(float(length.mean()) for length in lengths),
         tail_mm=tuple(percentiles(length, (TAIL_PERCENT,))[0] for length in lengths),
-        apart_mm=None if apart is None else tuple(float(_inside(field[0], inside).mean()) for field in apart),
+        apart_mm=None if apart is None else tuple(float(_inside(field[0], region).mean()) for field in apart),
         jacobian_min=tuple(float(jacobian.min()) for jacobian in jacobians),
         fold_percent=tuple(100 * float((jacobian <= 0).float().mean()) for jacobian in jacobians),
-        drift_mm=None if closed is None else float(_inside(closed.norm(dim=0), inside).mean()),
+        drift_mm=None if closed is None else float(_inside(closed.norm(dim=0), region).mean()),
     )
 
 
-def _inside(values: Float[Tensor, "*shape"], inside: Tensor | None) -> Float[Tensor, " n"]:
-    return values.flatten() if inside is None else values[inside]
+def _inside(values: Float[Tensor, "*shape"], region: Tensor | None) -> Float[Tensor, " n"]:
+    return values.flatten() if region is None else values[region]

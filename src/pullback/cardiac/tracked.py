@@ -14,6 +14,8 @@ from pullback.optimise import Status
 from pullback.registration import Recipe
 from pullback.transforms import Transform, resample, resample_labels
 
+SAME_GRID_VOXELS = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class Tracking:
@@ -71,9 +73,7 @@ class Tracking:
         Raises:
             SpaceError: the labels do not lie on the fixed frame.
         """
-        if fixed_labels.dimension != self.fixed.dimension or not fixed_labels.space.same_as(self.fixed.space, 0.05):
-            raise SpaceError(f"the labels lie on {fixed_labels.space!r} but the fixed frame on {self.fixed.space!r}; "
-                             "resample them onto it first")  # fmt: skip
+        check_labels(fixed_labels, self.fixed)
         for transform, frame in zip(self.transforms, self.frames, strict=True):
             yield resample_labels(fixed_labels, transform.inverse(), frame.space)
 
@@ -87,3 +87,10 @@ class Tracking:
         m = self.motion
         return (f"Tracking({len(self.frames)} frames from frame {self.fixed_frame}: {self.status.name}, "
                 f"{self.seconds:.2f} s, up to {m.mean_mm[m.farthest_frame]:.3g} mm in the mean)")  # fmt: skip
+
+
+def check_labels(labels: Labels, fixed: Image) -> None:
+    """Raise a SpaceError where labels do not lie on the fixed frame."""
+    if labels.dimension != fixed.dimension or not labels.space.same_as(fixed.space, SAME_GRID_VOXELS):
+        raise SpaceError(f"the labels lie on {labels.space!r} but the fixed frame on {fixed.space!r}; resample them "
+                         "onto it first")  # fmt: skip

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pullback import ops
 from pullback.cardiac.following import follow
 from pullback.cardiac.motion import Motion, measure_motion
-from pullback.cardiac.tracked import Tracking
+from pullback.cardiac.tracked import SAME_GRID_VOXELS, Tracking, check_labels
 from pullback.errors import InputError, SpaceError
-from pullback.image import Image
+from pullback.image import Image, Labels
 from pullback.optimise import Status
 from pullback.registration import Prepared, Recipe
 from pullback.registration.check import check
@@ -25,7 +25,6 @@ from pullback.registration.outcome import Watch, ignore
 from pullback.transforms import Affine, Displacement, Transform
 
 MOST_FOLDING_PERCENT = 0.5
-SAME_GRID_VOXELS = 0.05
 
 
 def track(
@@ -35,6 +34,7 @@ def track(
     fixed_frame: int = 0,
     cyclic: bool = True,
     mask: Image | None = None,
+    labels: Labels | None = None,
     device: str = "cpu",
     watch: Watch = ignore,
 ) -> Tracking:
@@ -45,7 +45,9 @@ def track(
         recipe: its last dense stage says how frames are compared, smoothed and stepped; no other stage runs.
         fixed_frame: the frame whose points are followed, from 0: the end of diastole as a rule.
         cyclic: whether the frames are of one beat, so that the first follows the last.
-        mask: how much each voxel of the fixed frame counts, on its grid; the motion is summed up there, too.
+        mask: how much each voxel of the fixed frame counts, on its grid.
+        labels: of the fixed frame; the motion is summed up where there are any. Otherwise it is under the mask, or in
+            the whole field of view.
         device: where to compute.
         watch: called after every step.
 
@@ -54,12 +56,14 @@ def track(
         RecipeError: the recipe has no dense stage.
     """
     dense, began = dense_part(recipe, "tracking"), time.perf_counter()
-    _check(frames, fixed_frame, mask)
+    _check(frames, fixed_frame, mask, labels)
     prepared = _prepared(frames, recipe, fixed_frame, mask, device)
     with ops.recorded() as kernels, ops.reused():
         found = follow(prepared, fixed_frame, dense, cyclic, watch)
     space, weight = frames[fixed_frame].space, prepared[fixed_frame].weight
-    motion = measure_motion(found.fields, space, weight, found.apart, found.closed)
+    region = None if weight is None else weight[0, 0] > 0
+    region = region if labels is None else (labels.data > 0).to(found.fields.device)
+    motion = measure_motion(found.fields, space, region, found.apart, found.closed)
     transforms: list[Transform] = [Displacement(field, space) for field in found.fields.cpu()]
     transforms[fixed_frame] = Affine.identity(space.dimension)
     return Tracking(
@@ -84,12 +88,14 @@ def _prepared(
     return [f if t == fixed_frame else m for t, (f, m) in enumerate(pairs)]
 
 
-def _check(frames: Sequence[Image], fixed_frame: int, mask: Image | None) -> None:
+def _check(frames: Sequence[Image], fixed_frame: int, mask: Image | None, labels: Labels | None) -> None:
     if len(frames) < 2:
         raise InputError(f"tracking needs at least two frames; got {len(frames)}")
     if not 0 <= fixed_frame < len(frames):
         raise InputError(f"there is no frame {fixed_frame}: the cine has the frames 0 to {len(frames) - 1}")
     fixed = frames[fixed_frame]
+    if labels is not None:
+        check_labels(labels, fixed)
     for t, frame in enumerate(frames):
         check(fixed, frame, None, mask, None)
         if not frame.space.same_as(fixed.space, SAME_GRID_VOXELS):

@@ -126,7 +126,8 @@ def _numbers(frame: Image | Labels, kind: np.dtype | None) -> np.ndarray:
     if isinstance(frame, Image):
         if len(data) != 1:
             raise InputError(f"the frames of a series have one channel; got {len(data)}")
-        return data[0].astype(np.float32, copy=False)
+        numbers: np.ndarray = data[0].astype(np.float32, copy=False)
+        return numbers
     found = smallest(data)
     if kind is None:
         return found
