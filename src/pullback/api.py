@@ -19,7 +19,7 @@ from pullback import __version__, cardiac, io
 from pullback.cardiac.cine import read_frames
 from pullback.errors import InputError, noted
 from pullback.image import Image, Labels, Points
-from pullback.registration import Recipe, Registration, recipe_file, saved
+from pullback.registration import Recipe, Registration, group, recipe_file, saved
 from pullback.registration import register as fold
 from pullback.registration.outcome import Watch, ignore
 from pullback.registration.recipes import RECIPES, named
@@ -147,6 +147,59 @@ def track(  # noqa: PLR0913 - as `register`
             watch=watch,
         )
         return replace(result, provenance=_provenance({"cine": found.origin}, device, 0, []))
+
+
+def register_group(
+    images: Any,
+    recipe: str | Path | Recipe = "group",
+    *,
+    cost: str | group.GroupCost = "nuclear",
+    space: Space | Imageable | None = None,
+    mask: Imageable | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    watch: Watch = ignore,
+) -> group.Group:
+    """Bring images into a common space in the middle of them, all at once.
+
+    Args:
+        images: a list of images, a 4-D file, a folder with a file for each, or an array with the images first.
+        recipe: whose stages that optimise are run, with the cost in place of their similarity.
+        cost: pairwise or variance (one contrast), pca2, nuclear or local-nuclear (changing contrast), or a `GroupCost`.
+        space: the common grid, or an image that lies on it; the first image's by default.
+        mask: how much each voxel of the common grid counts.
+        device: auto, cpu, cuda or mps.
+        threads: number of CPU threads; as many as torch takes by default.
+        watch: called after every step with a `Step`.
+
+    Returns:
+        A transform from the common space to each image; `result.save(folder)` writes everything.
+
+    Raises:
+        InputError: something given cannot be used; the message says what and what to do.
+
+    Example:
+        >>> import pullback as pb
+        >>> space = pb.phantom.heart_space(shape=(64, 64), spacing=(4, 4))
+        >>> series = pb.phantom.mapping_series((200, 900, 3000), space=space)
+        >>> result = pb.register_group(series.images)
+        >>> len(result.transforms), result.ok
+        (3, True)
+    """
+    chosen, measure, found = find_recipe(recipe), group.group_cost(cost), read_frames(images)
+    device = _device(device)
+    onto = space if space is None or isinstance(space, Space) else io.as_image(space).space
+    with _settings(threads, seed=0):
+        result = group.register_group(
+            found.images,
+            chosen,
+            measure,
+            space=onto,
+            mask=None if mask is None else _mask(mask, "group's"),
+            device=device,
+            watch=watch,
+        )
+        return replace(result, provenance=_provenance({"images": found.origin}, device, 0, []))
 
 
 @overload

@@ -65,7 +65,7 @@ class Energy:
         where = _where(pair, transform)
         warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, _weight(pair, where))[0]
-        return loss + sum(self._penalty(values, space) for values, space in _vectors(transform))
+        return loss + sum(self._penalty(values, space) for values, space in vectors(transform))
 
     def loss_and_force(self, pair: Pair, transform: Transform) -> tuple[float, Field]:
         """The energy, and its gradient with respect to a small displacement s that comes first: transform(x + s(x)).
@@ -85,7 +85,7 @@ class Energy:
         loss = self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0]
         (gradient,) = torch.autograd.grad(loss, warped)
         force, total = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0], float(loss.detach())
-        for values, space in _vectors(transform) if self.regulariser is not None else ():
+        for values, space in vectors(transform) if self.regulariser is not None else ():
             values = values.detach().requires_grad_()
             penalty = self._penalty(values, space)
             force, total = force + torch.autograd.grad(penalty, values)[0], total + float(penalty.detach())
@@ -97,7 +97,7 @@ class Energy:
         return self.regulariser_weight * self.regulariser.loss(values, space)
 
 
-def _vectors(transform: Transform) -> list[tuple[Field, Space]]:
+def vectors(transform: Transform) -> list[tuple[Field, Space]]:
     """What a regulariser sees: the vectors of each deformation in a transform, and the grid that carries them."""
     parts = transform.parts if isinstance(transform, Composite) else (transform,)
     fields = [(part.field, part.space) for part in parts if isinstance(part, Displacement)]

@@ -23,8 +23,9 @@ INVERSION_MS = (120.0, 200.0, 350.0, 1000.0, 1100.0, 1900.0, 2700.0, 3500.0)
 """Times after the pulse, about those of MOLLI (Messroghli et al., Magnetic Resonance in Medicine 52, 2004)."""
 
 TISSUES = {
-    "air": (0.01, 1000.0), "fat": (0.75, 280.0), "muscle": (0.60, 900.0), "bone": (0.08, 500.0), "marrow": (0.45, 350.0),
-    "lung": (0.10, 1200.0), "vessel": (0.65, 1500.0), "liver": (0.60, 600.0), "liver vessel": (0.70, 1500.0),
+    "air": (0.01, 1000.0), "fat": (0.75, 280.0), "muscle": (0.60, 900.0), "bone": (0.08, 500.0),
+    "marrow": (0.45, 350.0), "lung": (0.10, 1200.0), "vessel": (0.65, 1500.0), "liver": (0.60, 600.0),
+    "liver vessel": (0.70, 1500.0),
     "content": (0.55, 1000.0), "spleen": (0.70, 1100.0), "canal": (0.95, 3500.0), "artery": (0.85, 1600.0),
     "wall": (0.70, 1000.0), "papillary": (0.70, 1000.0), "trabecula": (0.75, 1250.0), "blood": (0.88, 1600.0),
     "right blood": (0.85, 1550.0), "atrium": (0.85, 1600.0),

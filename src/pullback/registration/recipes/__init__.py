@@ -8,6 +8,7 @@ from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.cine import cine
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
+from pullback.registration.recipes.group import group
 from pullback.registration.recipes.linear import affine, rigid
 from pullback.registration.recipes.multimodal import multimodal
 
@@ -19,6 +20,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "multimodal": multimodal,
     "cardiac-sax": cardiac_sax,
     "cine": cine,
+    "group": group,
 }
 DEFAULT = "deformable"
 
@@ -35,4 +37,16 @@ def named(name: str) -> Recipe:
     return make()
 
 
-__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "cine", "deformable", "fast", "multimodal", "named", "rigid"]
+__all__ = [
+    "DEFAULT",
+    "RECIPES",
+    "affine",
+    "cardiac_sax",
+    "cine",
+    "deformable",
+    "fast",
+    "group",
+    "multimodal",
+    "named",
+    "rigid",
+]
