@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, overload
 
 import torch
 
-from pullback import __version__, cardiac, io
+from pullback import __version__, cardiac, cohort, io
 from pullback.cardiac.cine import read_frames
 from pullback.errors import InputError, noted
 from pullback.image import Image, Labels, Points
@@ -200,6 +200,57 @@ def register_group(
             watch=watch,
         )
         return replace(result, provenance=_provenance({"images": found.origin}, device, 0, []))
+
+
+def template(  # noqa: PLR0913 - as `register`
+    images: Sequence[Imageable],
+    recipe: str | Path | Recipe = "default",
+    *,
+    iterations: int = 4,
+    folder: str | Path | None = None,
+    space: Space | Imageable | None = None,
+    sharpen: float = 0.0,
+    device: str = "auto",
+    threads: int | None = None,
+    watch: Watch = ignore,
+) -> cohort.Template:
+    """Make an image in the middle of many, in shape and in brightness.
+
+    Args:
+        images: one for each subject; paths are read one at a time.
+        recipe: how each image is registered with the template.
+        iterations: how often.
+        folder: where each iteration is kept, so that the same call goes on where an earlier one was stopped.
+        space: the template's grid, or an image that lies on it; the first image's by default.
+        sharpen: against the blur of averaging, for example 0.5; 0 for none.
+        device: auto, cpu, cuda or mps.
+        threads: number of CPU threads; as many as torch takes by default.
+        watch: called after every step with a `Step`.
+
+    Raises:
+        InputError: something given cannot be used; the message says what and what to do.
+
+    Example:
+        >>> import pullback as pb
+        >>> space = pb.phantom.heart_space(shape=(64, 64), spacing=(4, 4))
+        >>> hearts = [pb.phantom.heart(space=space, seed=seed).image for seed in range(2)]
+        >>> result = pb.template(hearts, "affine", iterations=1)
+        >>> result.image, result.iterations[0].used
+        (Image(1 channel, Space(64 x 64 voxels of 4 x 4 mm)), 2)
+    """
+    chosen, device = find_recipe(recipe), _device(device)
+    onto = space if space is None or isinstance(space, Space) else io.as_image(space).space
+    with _settings(threads, seed=0):
+        return cohort.build_template(
+            images,
+            chosen,
+            iterations=iterations,
+            folder=None if folder is None else Path(folder),
+            space=onto,
+            sharpen=sharpen,
+            device=device,
+            watch=watch,
+        )
 
 
 @overload

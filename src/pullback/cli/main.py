@@ -29,6 +29,7 @@ COMMANDS = {
     "apply": "carry an image, labels or points through a transform; or write it as a displacement field",
     "track": "follow one frame of a cine through all others",
     "group": "bring a series of images together, none of them in a special place",
+    "template": "make an image in the middle of many",
     "report": "make the one-page report of a result folder",
     "info": "tell what is in an image, a transform or a result folder",
     "recipe": "list the recipes, or show one to change",

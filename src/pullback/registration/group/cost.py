@@ -83,8 +83,8 @@ class PCA2(GroupCost):
 class Nuclear(GroupCost):
     """The sum of the singular values of the images as columns, as a share of its range: 0 for rank one.
 
-    As in pTVreg (Vishnevskiy et al., IEEE Transactions on Medical Imaging 36(2), 2017). Their rank may also be looked at
-    piece by piece: contrast then need not change alike all over the field of view.
+    As in pTVreg (Vishnevskiy et al., IEEE Transactions on Medical Imaging 36(2), 2017). The rank may also be looked
+    at piece by piece: contrast then need not change alike all over the field of view.
 
     Attributes:
         patch_voxels: side of the pieces, in voxels of the level; None looks at the images as wholes.
