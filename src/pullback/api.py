@@ -49,8 +49,8 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
     Args:
         fixed: the image that stays.
         moving: the image that is pulled back.
-        recipe: a name ("default", "rigid", "affine", "deformable", "fast", "multimodal", "cardiac-sax"), a YAML file,
-            or a `Recipe`.
+        recipe: a name ("default", "rigid", "affine", "deformable", "fast", "multimodal", "cardiac-sax", "cine"), a
+            YAML file, or a `Recipe`.
         initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
         fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
         moving_mask: the same for the moving image, on its own grid.

@@ -159,7 +159,7 @@ class _Job:
         return self.recipe.prepare.pair(image, image, None, None, self.device)[0]
 
     def first_guess(self) -> Image:
-        """The mean of the images, their centres aligned if that is how the recipe begins, else as headers place them."""
+        """The mean of the images as headers place them, or with centres aligned if that is how the recipe begins."""
         centres = [stage for stage in self.recipe.stages[:1] if isinstance(stage, AlignCentres)]
         fixed, total = self._prepared(self.first), torch.zeros(self.first.channels, *self.space.shape)
         for number in range(len(self.images)):
