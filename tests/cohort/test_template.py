@@ -90,6 +90,8 @@ def test_a_folder_of_other_images_is_refused(sizes, tmp_path):
     build_template(images[:2], AFFINE, iterations=1, folder=tmp_path)
     with pytest.raises(InputError, match="other images or other settings"):
         build_template(images[:2], AFFINE, iterations=1, folder=tmp_path, sharpen=0.5)
+    with pytest.raises(InputError, match="other images or other settings"):
+        build_template(images[1:3], AFFINE, iterations=1, folder=tmp_path)
     (tmp_path / NAME).write_bytes(b"PK not an archive")
     with pytest.raises(InputError, match="damaged"):
         build_template(images[:2], AFFINE, iterations=1, folder=tmp_path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,12 +93,22 @@ class Running:
                                  f"another folder, or delete {path}")  # fmt: skip
             left_out = tuple((int(number), str(why)) for number, why in head["left_out"])
             return cls(head["iteration"], head["done"], head["used"], left_out, *arrays)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path} is damaged ({type(error).__name__}); delete it to begin again") from error
 
 
-def key_of(names: Sequence[str], *settings: object) -> str:
+def key_of(images: Sequence[Any], *settings: object) -> str:
     """A short name for a set of images and settings, the same whenever they are."""
-    return hashlib.sha256(json.dumps([list(names), *map(str, settings)]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([*map(_name, images), *map(str, settings)]).encode()).hexdigest()[:16]
+
+
+def _name(image: Any) -> str:
+    """Of a file, its path, size and time of change; of what is in memory, its numbers."""
+    if isinstance(image, str | os.PathLike):
+        path = Path(image).absolute()
+        facts = path.stat() if path.exists() else None
+        return f"{path} {None if facts is None else (facts.st_size, facts.st_mtime_ns)}"
+    found = io.as_image(image)
+    return hashlib.sha256(np.ascontiguousarray(found.data.cpu().numpy()).data).hexdigest() + repr(found)

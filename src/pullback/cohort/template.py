@@ -99,8 +99,8 @@ def build_template(
         raise InputError(f"a template needs at least one iteration and sharpen >= 0; got {iterations} and {sharpen}")
     first = io.as_image(images[0])
     job = _Job(images, recipe, first.space if space is None else space, first, sharpen, device, watch, iterations)
-    key = key_of([str(image) for image in images], recipe_file.to_yaml(recipe), job.space.matrix.tolist(),
-                 job.space.shape, sharpen)  # fmt: skip
+    settings = (recipe_file.to_yaml(recipe), job.space.matrix.tolist(), job.space.shape, sharpen)
+    key = "" if folder is None else key_of(images, *settings)
     begun = None if folder is None else _begun(folder, key, job.space)
     template, running = (job.first_guess(), None) if begun is None else begun
     done: list[Iteration] = []

@@ -211,7 +211,7 @@ def descend(
 
 def _lengths(step: Batch) -> Float[Tensor, " b"]:
     """The longest vector of each field, never quite 0."""
-    return torch.stack([torch.as_tensor(ops.largest(field)) for field in step]).to(step).clamp(min=1e-20)
+    return torch.tensor([ops.largest(field) for field in step.unbind()]).to(step).clamp(min=1e-20)
 
 
 def _flat(history: list[Tensor], which: Tensor, tolerance: float) -> Tensor:
