@@ -74,6 +74,22 @@ def cine(size: int, frames: int, threads: int) -> tuple[str, Callable[[], list[t
     return "cardiac-sax", work, [in_voxels(truth, space).norm(dim=0)[inside] for truth in truths]
 
 
+def tracked(size: int, frames: int, threads: int) -> tuple[str, Callable[[], list[torch.Tensor]], list[torch.Tensor]]:
+    """The same frames, tracked together."""
+    space = heart_space(2, (size, size), (320 / size, 320 / size))
+    heart = beating_heart(frames, space=space)
+    inside = heart.labels[0].data > 0
+    truths = [heart.displacement(t).field for t in range(1, frames)]
+
+    def work() -> list[torch.Tensor]:
+        result = pb.track(heart.frames, threads=threads)
+        found = [transform.displace(space) for transform in result.transforms[1:]]
+        off = [in_voxels(field - truth, space) for field, truth in zip(found, truths, strict=True)]
+        return [error.norm(dim=0)[inside] for error in off]
+
+    return "cine", work, [in_voxels(truth, space).norm(dim=0)[inside] for truth in truths]
+
+
 def measure(work: Callable[[], list[torch.Tensor]], repeats: int) -> tuple[list[float], float]:
     """(seconds of each repeat, mean error)."""
     work()
@@ -105,6 +121,7 @@ def main() -> None:
                 f"{size} pair, deformable alone": flat_pair(given.size, threads, linear=False),
                 f"{size} pair, affine and deformable": flat_pair(given.size, threads, linear=True),
                 f"{given.frames} frames of {size}": cine(given.size, given.frames, threads),
+                f"{given.frames} frames of {size}, tracked": tracked(given.size, given.frames, threads),
             }
             for name, (recipe, work, before) in tasks.items():
                 seconds, error = measure(work, given.repeats)

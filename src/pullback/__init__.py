@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pullback import evaluate, phantom, report
-    from pullback.api import apply, from_landmarks, load, register
+    from pullback.api import apply, from_landmarks, load, register, register_group, template, track
     from pullback.errors import FileFormatError, InputError, PullbackError, PullbackWarning, RecipeError, SpaceError
     from pullback.image import Image, Labels, Points
     from pullback.io import (
@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "pullback": ("evaluate", "phantom", "report"),
-    "pullback.api": ("apply", "from_landmarks", "load", "register"),
+    "pullback.api": ("apply", "from_landmarks", "load", "register", "register_group", "template", "track"),
     "pullback.errors": (
         "FileFormatError",
         "InputError",
@@ -88,7 +88,10 @@ __all__ = [
     "read_transform",
     "recipes",
     "register",
+    "register_group",
     "report",
+    "template",
+    "track",
     "write_displacement",
     "write_image",
     "write_points",

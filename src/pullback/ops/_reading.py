@@ -51,8 +51,8 @@ class Reading:
 
     def arguments(self, k: int) -> tuple[Any, ...]:
         """The k-th positions: displacement, matrix, mix, shape, dimension."""
-        field = None if self.displacement is None else self.displacement[k % len(self.displacement)]
-        matrix = self.matrices[k % len(self.matrices)]
+        field = None if self.displacement is None else self.displacement[k % self.displacement.shape[0]]
+        matrix = self.matrices[k % self.matrices.shape[0]]  # `len` of a tensor takes ten times as long
         pointers = [_native.pointer(t) for t in (field, matrix, self.mix)]
         return (*pointers, _native.size3(self.shape), len(self.shape))
 
@@ -169,5 +169,5 @@ def adjoint(image: Batch, at: Reading, gradient: Batch, interpolation: Interpola
 
 
 def _of(images: Batch, k: int) -> tuple[Any, ...]:
-    image = images[k % len(images)]
-    return _native.pointer(image), _native.size3(tuple(image.shape[1:])), len(image)
+    image = images[k % images.shape[0]]
+    return _native.pointer(image), _native.size3(tuple(image.shape[1:])), image.shape[0]

@@ -11,6 +11,7 @@ from pullback.phantom.contrast import Contrast
 from pullback.phantom.heart import Phantom, heart, heart_space
 from pullback.phantom.heart_pair import heart_pair
 from pullback.phantom.heartbeat import Heartbeat, contraction_at
+from pullback.phantom.mapping import MappingSeries, mapping_series
 from pullback.phantom.noise import add_bias, add_noise
 from pullback.phantom.pair import Pair
 from pullback.phantom.scene import Scene
@@ -23,6 +24,7 @@ __all__ = [
     "Cine",
     "Contrast",
     "Heartbeat",
+    "MappingSeries",
     "Pair",
     "Phantom",
     "Scene",
@@ -35,6 +37,7 @@ __all__ = [
     "heart_space",
     "known_warp",
     "make",
+    "mapping_series",
     "names",
     "options",
     "random_affine",

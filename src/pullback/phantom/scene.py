@@ -13,7 +13,7 @@ import torch
 
 from pullback.image import Image, Labels
 from pullback.phantom.anatomy import Anatomy, Layer
-from pullback.phantom.contrast import Contrast, look
+from pullback.phantom.contrast import Contrast, Look, look
 from pullback.phantom.seeds import stream
 from pullback.phantom.surroundings import body_layers
 from pullback.phantom.texture import Texture
@@ -57,13 +57,13 @@ class Scene:
         return cls(Anatomy.random(seed), placed, seed)
 
     def image(
-        self, space: Space, contrast: Contrast, transform: Transform | None = None, slice_samples: int = 1
+        self, space: Space, contrast: Contrast | Look, transform: Transform | None = None, slice_samples: int = 1
     ) -> Image:
         """The scene drawn on a grid, as it is or seen through a transform.
 
         Args:
             space: the grid.
-            contrast: cine or t2.
+            contrast: cine, t2, or the brightness of each tissue.
             transform: from the grid's world to the scene's.
             slice_samples: points over the thickness of a slice (the first axis, 3D only) whose mean a voxel shows.
 
@@ -85,10 +85,10 @@ class Scene:
         points = points if transform is None else transform(points)
         return Labels(self.anatomy.labels(self._frame(points)).reshape(space.shape), space)
 
-    def paint(self, points: PointsTensor, contrast: Contrast, blur_mm: float) -> Float[Tensor, " n"]:
+    def paint(self, points: PointsTensor, contrast: Contrast | Look, blur_mm: float) -> Float[Tensor, " n"]:
         """Intensities at world points (N, D), borders softened by a Gaussian of the given standard deviation."""
         at = self._frame(points)
-        chosen = look(contrast)
+        chosen = contrast if isinstance(contrast, Look) else look(contrast)
         fine = Texture.random(stream(self.seed, "fine"), (5.0, 13.0))(at)
         coarse = Texture.random(stream(self.seed, "coarse"), (14.0, 40.0))(at)
         value = torch.full_like(fine, chosen.tissues["air"].level)

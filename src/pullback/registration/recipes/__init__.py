@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pullback.errors import RecipeError
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
+from pullback.registration.recipes.cine import cine
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
+from pullback.registration.recipes.group import group
 from pullback.registration.recipes.large_deformation import large_deformation
 from pullback.registration.recipes.linear import affine, rigid, similarity, translation
 from pullback.registration.recipes.longitudinal import longitudinal
@@ -28,6 +30,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "large-deformation": large_deformation,
     "lung-ct": lung_ct,
     "prostate-mr-us": prostate_mr_us,
+    "cine": cine,
+    "group": group,
 }
 DEFAULT = "deformable"
 
@@ -50,8 +54,10 @@ __all__ = [
     "affine",
     "cardiac_multimodal",
     "cardiac_sax",
+    "cine",
     "deformable",
     "fast",
+    "group",
     "large_deformation",
     "longitudinal",
     "lung_ct",
