@@ -3,6 +3,7 @@
 from pullback.registration import recipes
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.outcome import Outcome, Step
+from pullback.registration.predict import Predict
 from pullback.registration.prepare import Prepare, Prepared
 from pullback.registration.recipe import Recipe
 from pullback.registration.register import register
@@ -14,6 +15,7 @@ __all__ = [
     "AlignCentres",
     "Optimise",
     "Outcome",
+    "Predict",
     "Prepare",
     "Prepared",
     "Recipe",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pullback.errors import RecipeError
 from pullback.registration.prepare import Prepare
 from pullback.registration.ranges import check_ranges
-from pullback.registration.stage import Stage
+from pullback.registration.stage import Optimise, Stage
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,15 @@ class Recipe:
         if not self.stages:
             raise RecipeError(f"the recipe {self.name!r} has no stages; give it at least one")
         check_ranges(self)
+
+    @property
+    def dense(self) -> Optimise:
+        """The last stage that moves each voxel by itself, for example to refine what a network found.
+
+        Raises:
+            RecipeError: there is none.
+        """
+        for stage in reversed(self.stages):
+            if isinstance(stage, Optimise) and stage.model.local:
+                return stage
+        raise RecipeError(f"the recipe {self.name!r} has no stage that deforms; take one of another recipe")

@@ -7,6 +7,7 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
+from pullback.registration.recipes.learned import learned
 from pullback.registration.recipes.linear import affine, rigid
 from pullback.registration.recipes.multimodal import multimodal
 
@@ -33,4 +34,21 @@ def named(name: str) -> Recipe:
     return make()
 
 
-__all__ = ["DEFAULT", "RECIPES", "affine", "cardiac_sax", "deformable", "fast", "multimodal", "named", "rigid"]
+def default() -> Recipe:
+    """The recipe that is used where none is named."""
+    return named("default")
+
+
+__all__ = [
+    "DEFAULT",
+    "RECIPES",
+    "affine",
+    "cardiac_sax",
+    "default",
+    "deformable",
+    "fast",
+    "learned",
+    "multimodal",
+    "named",
+    "rigid",
+]
