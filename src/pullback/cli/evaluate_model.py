@@ -16,14 +16,14 @@ pullback evaluate-model run/model.safetensors --dataset phantom:cine --classical
 
 def parser() -> Parser:
     """The options of this command."""
-    p = Parser("pullback evaluate-model", "Judge a trained network on pairs that it has not seen: likeness (mse), overlap\n"
-               "of labels (dice), distance from the known answer (epe_mm), folding, and seconds for a pair.", EXAMPLES,
+    p = Parser("pullback evaluate-model", "Judge a trained network on pairs that it has not seen: likeness (mse),\n"
+               "overlap of labels (dice), distance from the known answer (epe_mm), folding, seconds for a pair.", EXAMPLES,
                usage="pullback evaluate-model MODEL [DATA | --dataset NAME] [options]")  # fmt: skip
     p.add_argument("model", metavar="MODEL", type=file, help="the folder of a training, or a .safetensors file")
     p.add_argument("data", metavar="DATA", nargs="?", help="a CSV file or a folder of images: all of it is used")
     p.add_argument("--dataset", metavar="NAME", help="instead of DATA: the test part of mnist:5, medmnist:NAME, "
                    "phantom:cine, ...")  # fmt: skip
-    p.add_argument("--classical", metavar="RECIPE", default="deformable", help="what to compare with, or none (default: "
+    p.add_argument("--classical", metavar="RECIPE", default="deformable", help="to compare with, or none (default: "
                    "%(default)s)")  # fmt: skip
     p.add_argument("--pairs", metavar="N", type=whole, default=50, help="how many, at most (default: %(default)s)")
     p.add_argument("--atlas", metavar="IMAGE", type=file, help="register every image of DATA onto this one")

@@ -27,8 +27,8 @@ torchrun --nproc-per-node 2 -m pullback train data.csv --recipe mine.yaml --out 
 
 def parser() -> Parser:
     """The options of this command."""
-    p = Parser("pullback train", "Train a network on pairs of scans. It writes model.safetensors (the best weights) with\n"
-               "its card model.json, checkpoint.safetensors, log.jsonl and pictures.", EXAMPLES,
+    p = Parser("pullback train", "Train a network on pairs of scans. It writes model.safetensors (the best weights)\n"
+               "with its card model.json, checkpoint.safetensors, log.jsonl and pictures.", EXAMPLES,
                usage="pullback train DATA --recipe NAME|FILE.yaml --out DIR [options]")  # fmt: skip
     p.add_argument("data", metavar="DATA", nargs="?", help="a CSV file (columns fixed,moving or image; perhaps labels, "
                    "subject, split) or a folder of images")  # fmt: skip

@@ -103,9 +103,9 @@ def _dice(fixed: Tensor, moving: Tensor, u: Batch) -> float:
     eye = torch.eye(u.shape[1], u.shape[1] + 1, dtype=torch.float64)
     values = ops.sample(moving[None, None].to(torch.float32), eye, u, interpolation="nearest", outside=0.0)
     warped = values[0, 0].round().to(fixed.dtype)
-    labels = sorted({*fixed.unique().tolist(), *moving.unique().tolist()} - {0})
-    both = [2 * int(((fixed == l) & (warped == l)).sum()) for l in labels]
-    either = [int((fixed == l).sum() + (warped == l).sum()) for l in labels]
+    labels = sorted({*torch.cat([fixed.flatten(), moving.flatten()]).tolist()} - {0})
+    both = [2 * int(((fixed == label) & (warped == label)).sum()) for label in labels]
+    either = [int((fixed == label).sum() + (warped == label).sum()) for label in labels]
     return _mean([b / e for b, e in zip(both, either, strict=True) if e])
 
 

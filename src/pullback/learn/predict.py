@@ -1,7 +1,7 @@
 """predict: a network's answer for two images wherever they lie, as a displacement in mm.
 
-The fixed image is laid on a grid with the voxels that the network knows, along its own axes, and the moving image as the
-transform known so far carries it. What the network sees are two images on one grid; what it says, in voxels, becomes mm.
+The fixed image is laid on a grid with the voxels that the network knows, along its own axes, and the moving image as
+the transform known so far carries it. The network sees two images on one grid; what it says, in voxels, becomes mm.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ def predict(
         raise ModelError(f"the network takes images of {model.channels} channel(s); these have {fixed.shape[1]}")
     space, slices = working_grid(model, fixed_space, spacing_mm)
     model = model.to(fixed.device).eval()
-    pair = [_laid(fixed, fixed_space, Affine.identity(space.dimension), space), _laid(moving, moving_space, start, space)]
+    pair = [
+        _laid(fixed, fixed_space, Affine.identity(space.dimension), space),
+        _laid(moving, moving_space, start, space),
+    ]
     pair = [each[0].movedim(1, 0) if slices else each for each in pair]  # every slice is one of the batch
     there, back = (model(*both).displacement for both in (pair, pair[::-1]))
     gap = (there + warp(back, there)).norm(dim=1).mean()

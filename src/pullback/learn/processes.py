@@ -45,7 +45,7 @@ class Processes:
         whole = torch.cat([part.flatten() for part in parts])
         distributed.all_reduce(whole)
         whole /= self.count
-        for part, mean in zip(parts, whole.split([p.numel() for p in parts]), strict=True):
+        for part, mean in zip(parts, torch.split(whole, [p.numel() for p in parts]), strict=True):
             part.copy_(mean.view_as(part))
 
     def told(self, number: float) -> float:

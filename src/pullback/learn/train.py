@@ -1,8 +1,8 @@
 """train: the loop in which a network learns.
 
 An epoch is so many steps; a step draws pairs, predicts, warps the moving images by the kernels of `ops`, and moves the
-weights a little. Now and then unseen pairs are looked at: by their accuracy where labels or the answer are known (by the
-likeness of the images where not), the best weights are kept and the training may stop early.
+weights a little. Now and then unseen pairs are looked at: by their accuracy where labels or the answer are known (by
+the likeness of the images where not), the best weights are kept and the training may stop early.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class _Run:
 
     def train(self, model: VoxelMorph, resumed: Path | None, watch: ProgressWatch) -> Trained:
         how = self.recipe.training
-        state = State.start(model.to(memory_format=_layout(model)), how)
+        state = State.start(_laid_out(model), how)
         if resumed is not None:
             state.load(resumed / journal.CHECKPOINT)
         if self.folder is not None:
@@ -256,9 +256,11 @@ def learning_rate(how: Training, step: int) -> float:
     return rate
 
 
-def _layout(model: VoxelMorph) -> torch.memory_format:
+def _laid_out(model: VoxelMorph) -> VoxelMorph:
     """Channels last suits the convolutions of small 2D batches; measured on CPUs."""
-    return torch.channels_last if model.dimension == 2 else torch.contiguous_format
+    if model.dimension == 2:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def _fitting(network: Network, data: Dataset) -> Network:

@@ -117,8 +117,8 @@ def load_weights(path: str | Path) -> tuple[VoxelMorph, Card]:
     card = Card.from_dict(text.get("card"))
     beside = _beside(path)
     if beside is not None and beside != digest(path):
-        raise ModelError(f"{path} is not the file that {path.with_suffix('.json').name} describes: its SHA-256 differs; "
-                         "copy both again")  # fmt: skip
+        raise ModelError(f"{path} is not the file that {path.with_suffix('.json').name} describes: its SHA-256 "
+                         "differs; copy both again")  # fmt: skip
     with torch.device("meta"):  # nothing is allocated for sizes that only a card claims
         wanted = {name: tuple(t.shape) for name, t in card.network.build().state_dict().items()}
     if shapes(path) != wanted or any(t.dtype != torch.float32 for t in tensors.values()):

@@ -29,9 +29,9 @@ IN_MEMORY = {"in_memory": True}
 class Predict(Stage):
     """Ask a network; where its answer is not to be trusted, say so and register by other stages instead.
 
-    A network knows what it has seen. On other images its answer may be anything, so three things are looked at: whether
-    the images become more alike, whether the deformation folds, and whether the network takes back what it said when the
-    images are exchanged.
+    A network knows what it has seen. On other images its answer may be anything, so three things are looked at:
+    whether the images become more alike, whether the deformation folds, and whether the network takes back what it said
+    when the images are exchanged.
 
     Attributes:
         weights: the .safetensors file of the network; empty where it was held in memory.
@@ -76,7 +76,8 @@ class Predict(Stage):
         watch(Step(self.name, 1, 1, 1, 1, after, 1.0))
         doubts = list(self._doubts(answer, before, after))
         if not doubts:
-            note = f"the network moved {answer.motion:.2f} voxels on average and took it back to {answer.inverse_error:.2f}"
+            note = f"the network moves {answer.motion:.2f} voxels on average; there and back misses by "
+            note += f"{answer.inverse_error:.2f}"
             return Outcome(self.name, transform, Status.converged, notes=(note,))
         return self._instead(doubts, fixed, moving, initial, watch)
 

@@ -47,7 +47,9 @@ def cine(
 
 
 def _hearts(space: Space, numbers: range, seed: int) -> Pairs:
-    images, labels, truth = [], [], []
+    images: list[torch.Tensor] = []
+    labels: list[torch.Tensor] = []
+    truth: list[torch.Tensor] = []
     index: list[Chosen] = []
     for number in numbers:
         one = mixed(seed, number)

@@ -158,7 +158,7 @@ def _npz(path: Path, names: list[str]) -> dict[str, np.ndarray]:
         raise FileFormatError(f"{path} is damaged or holds Python objects ({error})") from error
     for name, array in loaded.items():
         if name.endswith("_images") and (array.dtype != np.uint8 or array.ndim not in (3, 4)):
-            raise FileFormatError(f"{path}: {name} has type {array.dtype} and shape {array.shape}; 8-bit pictures are needed")
+            raise FileFormatError(
+                f"{path}: {name} has type {array.dtype} and shape {array.shape}; 8-bit pictures are needed"
+            )
     return loaded
-
-

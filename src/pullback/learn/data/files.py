@@ -90,7 +90,7 @@ def from_files(
     chosen = _grid(rows, grid_of or Grid())
     first = None if atlas is None else Row((Path(atlas),), (), "atlas")
     parts = {part: _load([row for row in rows if row.part == part], chosen, first, part) for part in PARTS}
-    return Dataset(place.name, **parts)
+    return Dataset(place.name, parts["train"], parts["validation"], parts["test"])
 
 
 def all_pairs(place: str | Path, *, grid_of: Grid | None = None, atlas: str | Path | None = None) -> Pairs:
@@ -115,7 +115,7 @@ def _csv_rows(path: Path) -> list[Row]:
     names = ("fixed", "moving") if {"fixed", "moving"} <= columns else ("image",)
     if not set(names) <= columns or columns - COLUMNS:
         raise FileFormatError(f"{path} needs the columns fixed,moving or image, and may have "
-                              f"{', '.join(sorted(COLUMNS))}; got {', '.join(reader.fieldnames or ()) or 'none'}")  # fmt: skip
+                              f"{', '.join(sorted(COLUMNS))}; got {', '.join(columns) or 'none'}")  # fmt: skip
     label_names = ("fixed_labels", "moving_labels") if len(names) == 2 else ("labels",)
     rows = []
     for number, line in enumerate(reader, start=2):

@@ -128,9 +128,11 @@ class Pairs:
     def batch(self, pairs: Sequence[int]) -> PairBatch:
         """The pairs of these numbers."""
         fixed, moving = torch.tensor([self.chosen(pair) for pair in pairs]).T
-        labels = (None, None) if self.labels is None else (self.labels[fixed], self.labels[moving])
+        images, labels = self.images, self.labels
         truth = None if self.truth is None else self.truth[torch.tensor(pairs)]
-        return PairBatch(self.images[fixed], self.images[moving], *labels, truth)
+        if labels is None:
+            return PairBatch(images[fixed], images[moving], truth=truth)
+        return PairBatch(images[fixed], images[moving], labels[fixed], labels[moving], truth)
 
 
 def mixed(*numbers: int) -> int:

@@ -130,4 +130,6 @@ def _whole(field: Batch, shape: Shape) -> Batch:
     if any(n < wanted for n, wanted in zip(field.shape[2:], shape, strict=True)):
         mode = "bilinear" if field.ndim == 4 else "trilinear"
         field = 2 * functional.interpolate(field, scale_factor=2.0, mode=mode, align_corners=False)
-    return field[(..., *(slice(n) for n in shape))]
+    for axis, n in enumerate(shape, start=2):
+        field = field.narrow(axis, 0, n)
+    return field
