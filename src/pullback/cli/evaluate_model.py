@@ -17,7 +17,7 @@ pullback evaluate-model run/model.safetensors --dataset phantom:cine --classical
 def parser() -> Parser:
     """The options of this command."""
     p = Parser("pullback evaluate-model", "Judge a trained network on pairs that it has not seen: likeness (mse),\n"
-               "overlap of labels (dice), distance from the known answer (epe_mm), folding, seconds for a pair.", EXAMPLES,
+               "overlap of labels (dice), distance from the known answer (epe_mm), folding, seconds a pair.", EXAMPLES,
                usage="pullback evaluate-model MODEL [DATA | --dataset NAME] [options]")  # fmt: skip
     p.add_argument("model", metavar="MODEL", type=file, help="the folder of a training, or a .safetensors file")
     p.add_argument("data", metavar="DATA", nargs="?", help="a CSV file or a folder of images: all of it is used")

@@ -81,12 +81,13 @@ def _header(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     size = path.stat().st_size
     with path.open("rb") as file:
         first = file.read(8)
-        if first.startswith(PICKLES):
-            raise ModelError(f"{path} is a Python pickle, which could run any code; pullback reads .safetensors only")
         length = int.from_bytes(first, "little")
         if size > MOST_BYTES:
             raise ModelError(f"{path} has {readable(size)}; weights of more than {readable(MOST_BYTES)} are refused")
         if len(first) < 8 or not 2 <= length <= min(MOST_HEADER, size - 8):
+            if first.startswith(PICKLES):
+                raise ModelError(f"{path} is a Python pickle, which could run any code; pullback reads .safetensors "
+                                 "only")  # fmt: skip
             raise ModelError(f"{path} is no safetensors file, or it is damaged or cut short")
         raw = file.read(length)
     try:

@@ -217,10 +217,10 @@ class _Run:
         if self.folder is None:
             return
         how, epoch = self.recipe.training, state.numbers["epoch"]
-        line = {"epoch": epoch, "step": epoch * how.steps, "loss": loss}
+        line: dict[str, Any] = {"epoch": epoch, "step": epoch * how.steps, "loss": loss}
         line["learning_rate"] = learning_rate(how, epoch * how.steps - 1)
         if figures is not None:
-            line |= {"validation": figures, "judged_by": score(figures)[0]}  # type: ignore[dict-item]
+            line |= {"validation": figures, "judged_by": score(figures)[0]}
         journal.add_line(self.folder, line)
 
     def _test(self, model: VoxelMorph) -> dict[str, Figures]:
