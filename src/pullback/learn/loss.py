@@ -66,11 +66,10 @@ class Loss:
         return terms
 
     def _alike(self, batch: PairBatch, prediction: Prediction, space: Space) -> Tensor:
-        measure = self.similarity.on(space)
-        loss = measure.loss(batch.fixed, warp(batch.moving, prediction.displacement)).mean()
+        loss = _unlike(self.similarity, batch.fixed, warp(batch.moving, prediction.displacement), space)
         if prediction.inverse is None:
             return loss
-        back = measure.loss(batch.moving, warp(batch.fixed, prediction.inverse)).mean()
+        back = _unlike(self.similarity, batch.moving, warp(batch.fixed, prediction.inverse), space)
         return (loss + back) / 2
 
     def _rough(self, vectors: Batch, space: Space) -> Tensor:
@@ -94,6 +93,13 @@ class Loss:
             warped = warp(one_hot(moving, count), displacement)
             loss.append(1 - soft_dice(one_hot(fixed, count), warped))
         return torch.stack(loss).mean()
+
+
+def _unlike(similarity: Similarity, fixed: Batch, warped: Batch, space: Space) -> Tensor:
+    """Mean over the batch; torch's own mean square where gradients are wanted is faster than the op at any size."""
+    if isinstance(similarity, MSE):
+        return functional.mse_loss(warped, fixed)
+    return similarity.on(space).loss(fixed, warped).mean()
 
 
 def in_mm(field: Batch, space: Space) -> Batch:

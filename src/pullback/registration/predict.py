@@ -37,8 +37,9 @@ class Predict(Stage):
         weights: the .safetensors file of the network; empty where it was held in memory.
         sha256: of that file, compared before it is used; empty compares nothing.
         similarity: by what the images must become more alike.
+        least_gain: they must become more alike by this part of the loss: noise becomes so by less.
         most_folding_percent: no more than this part of the voxels may fold.
-        most_inverse_error: there and back may miss by this part of the mean motion, or by half a voxel if that is more.
+        most_inverse_error: there and back may miss by this part of the mean motion, or by a voxel if that is more.
         fallback: what to run instead where the answer is not trusted; null ends the registration as diverged.
         network: the network itself, in place of a file.
         spacing_mm: voxel size that such a network knows; null takes the fixed image's.
@@ -47,6 +48,7 @@ class Predict(Stage):
     weights: str = ""
     sha256: str = ""
     similarity: Similarity = field(default_factory=NCC)
+    least_gain: float = 0.01
     most_folding_percent: float = 0.5
     most_inverse_error: float = 1.0
     fallback: tuple[Stage, ...] | None = None
@@ -99,13 +101,13 @@ class Predict(Stage):
         return model, card.spacing_mm
 
     def _doubts(self, answer: Answer, before: float, after: float) -> Iterator[str]:
-        if not after < before:
+        if not after < before * (1 - self.least_gain):
             yield f"the images did not become more alike ({before:.4g} -> {after:.4g})"
         field = answer.displacement
         folds = 100 * float((jacobian_map(field.field, field.space) <= 0).to(torch.float32).mean())
         if folds > self.most_folding_percent:
             yield f"{folds:.2g} % of the voxels fold"
-        if not answer.inverse_error <= max(0.5, self.most_inverse_error * answer.motion):
+        if not answer.inverse_error <= max(1.0, self.most_inverse_error * answer.motion):
             yield f"there and back misses by {answer.inverse_error:.2f} voxels of {answer.motion:.2f}"
 
     def _instead(

@@ -60,6 +60,7 @@ RANGES = {
     "least_overlap": SHARE,
     "margin": PART,
     "step_degrees": Range(1, 180),
+    "least_gain": PART,
     "most_folding_percent": Range(0, 100),
     "most_inverse_error": Range(0, 1000),
     "keep": Range(1, 1000),

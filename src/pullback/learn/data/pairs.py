@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 
@@ -95,7 +96,7 @@ class Pairs:
         """Of each scan."""
         return int(self.images.shape[1])
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """The grid, placed as a bare array."""
         return Space.of_array(self.shape, self.spacing_mm)
