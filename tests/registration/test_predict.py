@@ -155,7 +155,7 @@ def test_a_recipe_around_a_file_is_written_and_read_and_runs(weights, pair, tmp_
     assert recipe_file.read(path) == recipe
     with pytest.warns(PullbackWarning, match="not trusted"):  # it has learned nothing
         result = pb.register(*pair, path)
-    assert [len(level.losses) for level in result.outcomes[-1].history] == [5, 1]
+    assert [len(level.losses) for level in result.outcomes[-1].history] == [4, 2]
     folder = result.save(tmp_path / "result")
     assert pb.load(folder, *pair).recipe == recipe
 
@@ -182,9 +182,11 @@ def test_a_network_in_memory_is_not_in_the_file(pair, tmp_path):
 def test_what_refines_is_a_stage_or_a_number_of_steps(weights):
     assert pb.recipes.default().dense == named("deformable").stages[-1]
     assert learned(weights, finetune=pb.recipes.default().dense).stages[-1] == named("deformable").stages[-1]
-    assert [level.steps for level in refinement(50).schedule.levels] == [40, 10]
-    assert [level.steps for level in refinement(3).schedule.levels] == [3]
+    sax = named("cardiac-sax")
+    assert [level.steps for level in refinement(30, sax).schedule.levels] == [20, 10]
+    assert [level.steps for level in refinement(2, sax).schedule.levels] == [2]
+    assert learned(weights, finetune=9, fallback=sax).stages[-1].model == sax.dense.model
     with pytest.raises(RecipeError, match="at least one step"):
-        refinement(0)
+        refinement(0, sax)
     with pytest.raises(RecipeError, match="no stage that deforms"):
         _ = named("rigid").dense

@@ -34,7 +34,8 @@ def parser() -> Parser:
                      "list` (default: deformable)")  # fmt: skip
     how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train): its answer is "
                      "checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
-    how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N classical steps")
+    how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N steps of the "
+                     "recipe's dense stage")  # fmt: skip
     how.add_argument("--initial", metavar="FILE", type=file, help="a transform to start from, fixed -> moving")
     how.add_argument("--fixed-mask", metavar="FILE", type=file, help="where FIXED counts (above 0), on its grid")
     how.add_argument("--moving-mask", metavar="FILE", type=file, help="where MOVING counts (above 0), on its grid")

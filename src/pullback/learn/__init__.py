@@ -11,6 +11,7 @@ from pullback.learn.networks import Network, Prediction, VoxelMorph, warp
 from pullback.learn.predict import Answer, predict
 from pullback.learn.recipe import TRAININGS, Training, TrainingRecipe, training
 from pullback.learn.train import Progress, Trained, train
+from pullback.learn.voxelmorph_files import from_voxelmorph
 from pullback.learn.weights import Card, load_weights, save_weights
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "cine",
     "dataset",
     "from_files",
+    "from_voxelmorph",
     "load_weights",
     "measure",
     "medmnist",

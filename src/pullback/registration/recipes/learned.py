@@ -24,19 +24,19 @@ def learned(
     Args:
         model: the network, its .safetensors file, or the folder of its training.
         finetune: what refines its answer for this pair: a stage (`pb.recipes.default().dense`), or a number of steps of
-            the default's dense stage; nothing by default.
+            the fallback's dense stage; nothing by default.
         fallback: what to run where the answer is not trusted; `deformable` by default.
         align: whether to align the centres first where the headers do not place the images on each other.
 
     Raises:
         ModelError: the file cannot be used.
-        RecipeError: a number of steps below 1.
+        RecipeError: a number of steps below 1, of a recipe without a dense stage.
     """
     fallback = deformable() if fallback is None else fallback
     stages: list[Stage] = [AlignCentres()] if align else []
     stages.append(replace(predict_by(model), fallback=fallback.stages))
     if finetune is not None:
-        stages.append(refinement(finetune) if isinstance(finetune, int) else finetune)
+        stages.append(refinement(finetune, fallback) if isinstance(finetune, int) else finetune)
     return Recipe(
         name="learned",
         description="A trained network's answer, checked; a classical registration where it is not to be trusted.",
@@ -44,15 +44,14 @@ def learned(
     )
 
 
-def refinement(steps: int) -> Optimise:
-    """So many steps of the default's dense stage, from where the network ended: most of them at half resolution.
+def refinement(steps: int, recipe: Recipe) -> Optimise:
+    """So many steps of a recipe's dense stage, from where the network ended: most of them at half resolution.
 
     Raises:
-        RecipeError: fewer than one.
+        RecipeError: fewer than one, or the recipe has no dense stage.
     """
     if steps < 1:
         raise RecipeError(f"a refinement needs at least one step; got {steps}")
-    fine = steps // 5
+    fine = steps // 3
     levels = (Level(2, steps=steps - fine), Level(1, steps=fine)) if fine else (Level(2, steps=steps),)
-    dense = deformable().dense
-    return replace(dense, schedule=Schedule(levels))
+    return replace(recipe.dense, schedule=Schedule(levels))
