@@ -32,8 +32,8 @@ def parser() -> Parser:
     how = p.add_argument_group("how to register")
     how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="default", help="what to do, see `pullback recipe "
                      "list` (default: deformable)")  # fmt: skip
-    how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train): its answer is "
-                     "checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
+    how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or cine-2d: its "
+                     "answer is checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
     how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N steps of the "
                      "recipe's dense stage")  # fmt: skip
     how.add_argument("--initial", metavar="FILE", type=file, help="a transform to start from, fixed -> moving")

@@ -21,6 +21,8 @@ from pullback.learn.networks import Network, VoxelMorph
 from pullback.learn.tensors import finite, read_tensors, shapes, write_tensors
 
 MOST_CARD_BYTES = 1_000_000
+SHIPPED = {"cine-2d": "cine_2d.safetensors"}
+"""Networks that come with pullback, see docs/methods/learned.md: name -> file in `shipped`."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,17 @@ def load_weights(path: str | Path) -> tuple[VoxelMorph, Card]:
     """A network with its weights, ready to predict, and its card.
 
     Args:
-        path: what `save_weights` wrote, or the folder of a training.
+        path: what `save_weights` wrote, the folder of a training, or the name of a network that comes with pullback.
 
     Raises:
         ModelError: the file is missing, damaged, cut short, no safetensors, or not what its card says.
+
+    Example:
+        >>> model, card = load_weights("cine-2d")
+        >>> card.network.dimension, card.spacing_mm
+        (2, (1.8, 1.8))
     """
-    path = Path(path)
-    path = path / "model.safetensors" if path.is_dir() else path
+    path = weights_file(path)
     tensors, text = read_tensors(path)
     card = Card.from_dict(text.get("card"))
     beside = _beside(path)
@@ -128,6 +134,14 @@ def load_weights(path: str | Path) -> tuple[VoxelMorph, Card]:
     model = card.network.build()
     model.load_state_dict(tensors)
     return model.eval(), card
+
+
+def weights_file(path: str | Path) -> Path:
+    """The file that a path, the folder of a training or the name of a shipped network stands for."""
+    if str(path) in SHIPPED:
+        return Path(__file__).parent / "shipped" / SHIPPED[str(path)]
+    path = Path(path)
+    return path / "model.safetensors" if path.is_dir() else path
 
 
 def digest(path: Path) -> str:

@@ -14,7 +14,7 @@ from pullback.energy.energy import shared
 from pullback.errors import ModelError, PullbackWarning
 from pullback.evaluate.deformation import jacobian_map
 from pullback.learn import Answer, Card, VoxelMorph, load_weights, predict
-from pullback.learn.weights import digest
+from pullback.learn.weights import SHIPPED, digest, weights_file
 from pullback.optimise import Status
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
@@ -34,7 +34,8 @@ class Predict(Stage):
     when the images are exchanged.
 
     Attributes:
-        weights: the .safetensors file of the network; empty where it was held in memory.
+        weights: the .safetensors file of the network, or the name of a shipped one (cine-2d); empty where it was held
+            in memory.
         sha256: of that file, compared before it is used; empty compares nothing.
         similarity: by what the images must become more alike.
         least_gain: they must become more alike by this part of the loss: noise becomes so by less.
@@ -94,7 +95,8 @@ class Predict(Stage):
         if not self.weights:
             raise ModelError("this recipe was run with a network held in memory; write it with pb.learn.save_weights "
                              "and name the file under weights")  # fmt: skip
-        if self.sha256 and Path(self.weights).is_file() and digest(Path(self.weights)) != self.sha256:
+        path = weights_file(self.weights)
+        if self.sha256 and path.is_file() and digest(path) != self.sha256:
             raise ModelError(f"{self.weights} is not the file that this recipe was made with: its SHA-256 differs; "
                              "leave sha256 empty to take it all the same")  # fmt: skip
         model, card = load_weights(self.weights)
@@ -138,7 +140,6 @@ def predict_by(model: VoxelMorph | str | Path, card: Card | None = None) -> Pred
     """
     if isinstance(model, VoxelMorph):
         return Predict(network=model, spacing_mm=None if card is None else card.spacing_mm)
-    path = Path(model)
-    path = path / "model.safetensors" if path.is_dir() else path
+    path = weights_file(model)
     load_weights(path)  # what cannot be used is told now, not after the other stages
-    return Predict(weights=str(path.absolute()), sha256=digest(path))
+    return Predict(weights=str(model if str(model) in SHIPPED else path.absolute()), sha256=digest(path))

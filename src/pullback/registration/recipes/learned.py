@@ -22,7 +22,7 @@ def learned(
     """A recipe around a trained network.
 
     Args:
-        model: the network, its .safetensors file, or the folder of its training.
+        model: the network, its .safetensors file, the folder of its training, or "cine-2d", which comes with pullback.
         finetune: what refines its answer for this pair: a stage (`pb.recipes.default().dense`), or a number of steps of
             the fallback's dense stage; nothing by default.
         fallback: what to run where the answer is not trusted; `deformable` by default.
