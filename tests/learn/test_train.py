@@ -15,6 +15,7 @@ import torch
 
 from pullback.errors import InputError, ModelError, RecipeError, TrainingError
 from pullback.learn import (
+    Augmentation,
     Dataset,
     Loss,
     Network,
@@ -73,7 +74,8 @@ def test_a_training_writes_its_weights_its_log_and_pictures(data, recipe, tmp_pa
 
 @pytest.mark.parametrize("more", [{}, {"average": 0.9, "clip": 1.0, "decay": "cosine", "warm_up": 3}])
 def test_a_training_that_is_resumed_is_the_training_that_was_not_stopped(data, recipe, tmp_path, more):
-    recipe = replace(recipe, training=replace(recipe.training, **more))
+    varied = Augmentation(rotate_degrees=20, noise=0.05) if more else None
+    recipe = replace(recipe, training=replace(recipe.training, **more), augmentation=varied)
     whole = train(recipe, data, tmp_path / "whole")
 
     def stop(progress):

@@ -4,7 +4,19 @@
 say what they are. `pullback.registration.Predict` makes a stage of a trained network.
 """
 
-from pullback.learn.data import Dataset, Grid, PairBatch, Pairs, all_pairs, cine, dataset, from_files, medmnist, mnist
+from pullback.learn.data import (
+    Augmentation,
+    Dataset,
+    Grid,
+    PairBatch,
+    Pairs,
+    all_pairs,
+    cine,
+    dataset,
+    from_files,
+    medmnist,
+    mnist,
+)
 from pullback.learn.loss import Loss
 from pullback.learn.measure import by, by_group, measure, stay
 from pullback.learn.networks import Network, Prediction, VoxelMorph, warp
@@ -17,6 +29,7 @@ from pullback.learn.weights import Card, load_weights, save_weights
 __all__ = [
     "TRAININGS",
     "Answer",
+    "Augmentation",
     "Card",
     "Dataset",
     "Grid",

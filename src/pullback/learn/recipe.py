@@ -8,6 +8,7 @@ from typing import Literal
 
 from pullback.energy import LNCC, MSE, Diffusion
 from pullback.errors import RecipeError
+from pullback.learn.data.augment import Augmentation
 from pullback.learn.loss import Loss
 from pullback.learn.networks import Network
 
@@ -76,6 +77,7 @@ class TrainingRecipe:
         network: what learns.
         loss: what is made small.
         training: how.
+        augmentation: how pairs are varied before the network sees them; null leaves them as they are.
     """
 
     name: str
@@ -83,6 +85,7 @@ class TrainingRecipe:
     network: Network = field(default_factory=Network)
     loss: Loss = field(default_factory=Loss)
     training: Training = field(default_factory=Training)
+    augmentation: Augmentation | None = None
 
 
 def voxelmorph_2d() -> TrainingRecipe:

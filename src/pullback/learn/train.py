@@ -19,7 +19,7 @@ import torch
 
 from pullback.errors import InputError, ModelError, TrainingError
 from pullback.learn import journal
-from pullback.learn.data import Dataset, PairBatch
+from pullback.learn.data import Dataset, PairBatch, mixed
 from pullback.learn.measure import Figures, by, measure, score, stay
 from pullback.learn.networks import Network, Prediction, VoxelMorph
 from pullback.learn.processes import Processes, joined
@@ -29,6 +29,8 @@ from pullback.learn.weights import Card, save_weights
 from pullback.space import Space
 from pullback.typing import Tensor
 
+VARIED = 1
+"""Makes the seeds of the augmentation others than those of the pairs."""
 TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -157,6 +159,9 @@ class _Run:
         for step in range(state.numbers["epoch"] * how.steps, (state.numbers["epoch"] + 1) * how.steps):
             numbers = self.processes.share(range(step * how.batch, (step + 1) * how.batch))
             batch = self.data.train.batch(self.data.train.drawn(how.seed, numbers))
+            if self.recipe.augmentation is not None:
+                seeds = [mixed(how.seed, VARIED, number) for number in numbers]
+                batch = self.recipe.augmentation.apply(batch, seeds, self.data.train.spacing_mm)
             total += self._step(state, batch.to(self.processes.device), learning_rate(how, step))
         self.processes.average([total])
         mean = float(total) / how.steps

@@ -1,5 +1,6 @@
 """What networks learn from: pairs of scans on one grid, by name, from files, or drawn."""
 
+from pullback.learn.data.augment import Augmentation
 from pullback.learn.data.cines import cine
 from pullback.learn.data.dataset import Dataset, split
 from pullback.learn.data.digits import medmnist, mnist
@@ -8,6 +9,7 @@ from pullback.learn.data.named import dataset
 from pullback.learn.data.pairs import PairBatch, Pairs, mixed
 
 __all__ = [
+    "Augmentation",
     "Dataset",
     "Grid",
     "PairBatch",
