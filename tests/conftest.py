@@ -11,7 +11,7 @@ import pytest
 import torch
 
 WITH_TENSORS = ("ops", "space", "image", "transforms", "energy", "optimise", "evaluate", "phantom")
-UNCHECKED = {"registration", "end_to_end", "real_data"}  # folders of tests
+UNCHECKED = {"registration", "end_to_end", "real_data", "learn"}  # folders of tests
 jaxtyping.install_import_hook(
     [f"pullback.{name}" for name in WITH_TENSORS],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # a whole number is a float, too

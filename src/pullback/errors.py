@@ -28,6 +28,14 @@ class FileFormatError(InputError):
     """A file is missing, damaged, dangerous, or of a kind that pullback does not read."""
 
 
+class ModelError(InputError):
+    """A network cannot be built, its weights cannot be used, or it does not suit the images."""
+
+
+class TrainingError(PullbackError):
+    """A training cannot go on; the last checkpoint is still there."""
+
+
 class KernelError(PullbackError, RuntimeError):
     """A kernel was asked for that this machine does not have."""
 

@@ -11,7 +11,7 @@ import pullback
 from pullback.cli.options import Parser
 
 NEEDED = ("torch", "numpy", "nibabel", "h5py", "isal", "pydicom", "pillow", "tifffile", "pyyaml", "rich", "jinja2",
-          "matplotlib", "jaxtyping")  # fmt: skip
+          "matplotlib", "jaxtyping", "safetensors")  # fmt: skip
 EXTRAS = {
     "SimpleITK": "SimpleITK images in Python (pip install 'pullback[itk]')",
     "pylibjpeg": "compressed DICOM (pip install 'pullback[dicom]')",

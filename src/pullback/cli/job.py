@@ -13,6 +13,7 @@ from pullback.image import Image, Labels, Points
 from pullback.io.images.read import open_image
 from pullback.registration import Recipe, Registration, saved
 from pullback.registration.folder import EXTRAS
+from pullback.registration.recipes import learned
 from pullback.registration.saved import RESULT
 from pullback.transforms import Transform
 
@@ -79,7 +80,7 @@ def read_job(options: Namespace) -> Job:
     label_files = _names(options.labels, "_warped.nii.gz")
     point_files = _names(options.points, "_moved.csv")
     _spare_inputs(options, [*RESULT, *EXTRAS, *label_files, *point_files])
-    recipe = api.find_recipe(options.recipe)
+    recipe = _recipe(options)
     frames = {
         "fixed": options.frame if options.fixed_frame is None else options.fixed_frame,
         "moving": options.frame if options.moving_frame is None else options.moving_frame,
@@ -104,6 +105,16 @@ def read_job(options: Namespace) -> Job:
     )
     _check(job, label_files, point_files)
     return job
+
+
+def _recipe(options: Namespace) -> Recipe:
+    """The recipe that is named, or one around a network that falls back on it."""
+    recipe = api.find_recipe(options.recipe)
+    if options.model is None:
+        if options.finetune is not None:
+            raise InputError("--finetune refines the answer of a network; give one with --model")
+        return recipe
+    return learned(options.model, finetune=options.finetune, fallback=recipe)
 
 
 def _names(paths: Iterable[Path], ending: str) -> dict[str, Path]:

@@ -36,6 +36,8 @@ COMMANDS = {
     "info": "tell what is in an image, a transform or a result folder",
     "recipe": "list the recipes, or show one to change",
     "phantom": "make a synthetic heart or a pair with a known answer",
+    "train": "train a network that registers, on your scans or on a public data set",
+    "evaluate-model": "compare a trained network with doing nothing and with a classical recipe",
     "demo": "register a synthetic beating heart and compare with the truth",
     "doctor": "check this installation",
 }
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _top(words: list[str]) -> int:
     """`pullback` without a command: help, the version, or a mistake."""
-    rows = "\n".join(f"  {name:<10} {purpose}" for name, purpose in COMMANDS.items())
+    rows = "\n".join(f"  {name:<14} {purpose}" for name, purpose in COMMANDS.items())
     parser = Parser(
         prog="pullback",
         usage="pullback COMMAND ...",
@@ -97,7 +99,7 @@ def _command(name: str) -> ModuleType:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(COMMANDS)}"
         raise UsageError(f"there is no command {name!r}; {hint}")
-    return importlib.import_module(f"pullback.cli.{name}")
+    return importlib.import_module(f"pullback.cli.{name.replace('-', '_')}")
 
 
 def _options(command: ModuleType, words: list[str]) -> Namespace:

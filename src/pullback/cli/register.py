@@ -15,6 +15,7 @@ pullback register fixed.nii.gz moving.nii.gz --out result/ --report
 pullback register ed.nii.gz es.nii.gz --out result/ --recipe cardiac-sax --labels es_seg.nii.gz
 pullback register cine.nii.gz cine.nii.gz --fixed-frame 0 --moving-frame 9 --out result/
 pullback register ct.nii.gz mr.nii.gz --out result/ --recipe multimodal --fixed-mask body.nii.gz
+pullback register ed.nii.gz es.nii.gz --out result/ --model run/model.safetensors --finetune 50
 pullback register fixed.nii.gz moving.nii.gz --out result/ --recipe mine.yaml   (pullback recipe show deformable)
 """
 
@@ -31,6 +32,10 @@ def parser() -> Parser:
     how = p.add_argument_group("how to register")
     how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="default", help="what to do, see `pullback recipe "
                      "list` (default: deformable)")  # fmt: skip
+    how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or cine-2d: its "
+                     "answer is checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
+    how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N steps of the "
+                     "recipe's dense stage")  # fmt: skip
     how.add_argument("--initial", metavar="FILE", type=file, help="a transform to start from, fixed -> moving")
     how.add_argument("--fixed-mask", metavar="FILE", type=file, help="where FIXED counts (above 0), on its grid")
     how.add_argument("--moving-mask", metavar="FILE", type=file, help="where MOVING counts (above 0), on its grid")

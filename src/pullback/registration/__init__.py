@@ -6,6 +6,7 @@ from pullback.registration.further import Further
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.nudge import Nudge
 from pullback.registration.outcome import Outcome, Step
+from pullback.registration.predict import Predict
 from pullback.registration.prepare import Prepare, Prepared
 from pullback.registration.recipe import Recipe
 from pullback.registration.register import register
@@ -21,6 +22,7 @@ __all__ = [
     "Nudge",
     "Optimise",
     "Outcome",
+    "Predict",
     "Prepare",
     "Prepared",
     "Recipe",

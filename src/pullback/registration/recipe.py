@@ -60,6 +60,18 @@ class Recipe:
         stages = [_with(stage, terms) if k in chosen else stage for k, stage in enumerate(self.stages)]
         return replace(self, stages=tuple(stages))
 
+    @property
+    def dense(self) -> Optimise:
+        """The last stage that moves each voxel by itself, for example to refine what a network found.
+
+        Raises:
+            RecipeError: there is none.
+        """
+        for stage in reversed(self.stages):
+            if isinstance(stage, Optimise) and stage.model.local:
+                return stage
+        raise RecipeError(f"the recipe {self.name!r} has no stage that deforms; take one of another recipe")
+
 
 def _with(stage: Stage, terms: tuple[Term, ...]) -> Stage:
     assert isinstance(stage, Optimise)

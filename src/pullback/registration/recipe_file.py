@@ -12,16 +12,17 @@ import math
 import re
 import types
 import typing
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, TypeVar, Union
 
 from pullback import energy, optimise
 from pullback.errors import RecipeError
 from pullback.registration.convex import ConvexSearch
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.nudge import Nudge
+from pullback.registration.predict import Predict
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
@@ -36,7 +37,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.StochasticDescent,
     ),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
-    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Symmetric),
+    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Symmetric, Predict),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,
@@ -66,22 +67,25 @@ KINDS: dict[type, tuple[type, ...]] = {
     ),
 }
 
+T = TypeVar("T")
 MOST_BYTES = 1_000_000
 LARGEST = 1 << 1000
 """The largest whole number that is taken for a floating-point one."""
 
 
-def to_yaml(recipe: Recipe) -> str:
-    """The recipe as YAML, with the meaning of every value in a comment."""
-    how = "# A pullback recipe. Use it with: pullback register FIXED MOVING --out DIR --recipe THIS_FILE.yaml"
-    return "\n".join([how, *_emit_fields(recipe, 0)]) + "\n"
+USE = "# A pullback recipe. Use it with: pullback register FIXED MOVING --out DIR --recipe THIS_FILE.yaml"
+
+
+def to_yaml(recipe: Any, use: str = USE) -> str:
+    """The recipe (or another such value) as YAML, with the meaning of every value in a comment."""
+    return "\n".join([use, *_emit_fields(recipe, 0)]) + "\n"
 
 
 def to_dict(value: Any) -> Any:
     """The recipe, or any part of it, as plain dictionaries, lists, strings and numbers."""
     if is_dataclass(value) and not isinstance(value, type):
         kind = {"kind": type(value).__name__} if _is_a_kind(type(value)) else {}
-        return kind | {f.name: to_dict(getattr(value, f.name)) for f in fields(value)}
+        return kind | {f.name: to_dict(getattr(value, f.name)) for f in _written(type(value))}
     return [to_dict(v) for v in value] if isinstance(value, tuple) else value
 
 
@@ -91,8 +95,17 @@ def read(path: str | Path) -> Recipe:
     Raises:
         RecipeError: the file cannot be read, or a key or value in it is not one that a recipe has.
     """
+    return read_as(Recipe, path)
+
+
+def read_as(wanted: type[T], path: str | Path) -> T:
+    """A value of any dataclass that a recipe could be, from a YAML file.
+
+    Raises:
+        RecipeError: as for `read`.
+    """
     try:
-        return from_dict(_parse(_text(Path(path))))
+        return build(wanted, _parse(_text(Path(path))))
     except RecipeError as error:
         raise RecipeError(f"the recipe {path}: {error}") from error
 
@@ -142,9 +155,14 @@ def from_dict(tree: Any) -> Recipe:
     Raises:
         RecipeError: names the key, the value, and what is allowed.
     """
-    recipe = _build(Recipe, tree, "recipe")
-    assert isinstance(recipe, Recipe)
-    return recipe
+    return build(Recipe, tree)
+
+
+def build(wanted: type[T], tree: Any) -> T:
+    """The same for any dataclass that a recipe could be."""
+    value = _build(wanted, tree, "recipe")
+    assert isinstance(value, wanted)
+    return value
 
 
 def _build(wanted: Any, node: Any, where: str) -> Any:
@@ -172,7 +190,7 @@ def _build_dataclass(wanted: type, node: Any, where: str) -> Any:
         names = {kind.__name__: kind for kind in KINDS[wanted]}
         wanted = names[_one_of(node.pop("kind", None), tuple(names), f"{where}.kind")]
     hints = typing.get_type_hints(wanted)
-    known = {f.name: f for f in fields(wanted)}
+    known = {f.name: f for f in _written(wanted)}
     for key in node:
         if key not in known:
             raise RecipeError(f"{where}.{key} is not known; {wanted.__name__} has {', '.join(known)}")
@@ -215,6 +233,11 @@ def _show(node: Any) -> str:
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
+def _written(cls: type) -> list[Field[Any]]:
+    """The fields that a file holds: all but a network that is held in memory."""
+    return [f for f in fields(cls) if not f.metadata.get("in_memory")]
+
+
 def _is_a_kind(cls: type) -> bool:
     return any(cls in members for members in KINDS.values())
 
@@ -224,7 +247,7 @@ def _emit_fields(value: Any, indent: int) -> list[str]:
     pad = " " * indent
     meanings = _meanings(inspect.getdoc(type(value)) or "")
     lines = [f"{pad}kind: {type(value).__name__}"] if _is_a_kind(type(value)) else []
-    for f in fields(value):
+    for f in _written(type(value)):
         item, meaning = getattr(value, f.name), meanings.get(f.name)
         note = f"  # {meaning}" if meaning else ""
         if is_dataclass(item):

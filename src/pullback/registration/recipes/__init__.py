@@ -10,6 +10,7 @@ from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.fast import fast
 from pullback.registration.recipes.group import group
 from pullback.registration.recipes.large_deformation import large_deformation
+from pullback.registration.recipes.learned import learned
 from pullback.registration.recipes.linear import affine, rigid, similarity, translation
 from pullback.registration.recipes.longitudinal import longitudinal
 from pullback.registration.recipes.lung_ct import lung_ct
@@ -48,6 +49,11 @@ def named(name: str) -> Recipe:
     return make()
 
 
+def default() -> Recipe:
+    """The recipe that is used where none is named."""
+    return named("default")
+
+
 __all__ = [
     "DEFAULT",
     "RECIPES",
@@ -55,10 +61,12 @@ __all__ = [
     "cardiac_multimodal",
     "cardiac_sax",
     "cine",
+    "default",
     "deformable",
     "fast",
     "group",
     "large_deformation",
+    "learned",
     "longitudinal",
     "lung_ct",
     "multimodal",

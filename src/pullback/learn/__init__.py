@@ -1,0 +1,63 @@
+"""Learned registration: networks that are trained on pairs, and then align a pair at once.
+
+`networks` hold the only torch.nn.Modules of pullback; `data` gives pairs; `train` is the loop; `weights` are files that
+say what they are. `pullback.registration.Predict` makes a stage of a trained network.
+"""
+
+from pullback.learn.data import (
+    Augmentation,
+    Dataset,
+    Grid,
+    PairBatch,
+    Pairs,
+    all_pairs,
+    cine,
+    dataset,
+    from_files,
+    medmnist,
+    mnist,
+)
+from pullback.learn.loss import Loss
+from pullback.learn.measure import by, by_group, measure, stay
+from pullback.learn.networks import Network, Prediction, VoxelMorph, warp
+from pullback.learn.predict import Answer, predict
+from pullback.learn.recipe import TRAININGS, Training, TrainingRecipe, training
+from pullback.learn.train import Progress, Trained, train
+from pullback.learn.voxelmorph_files import from_voxelmorph
+from pullback.learn.weights import Card, load_weights, save_weights
+
+__all__ = [
+    "TRAININGS",
+    "Answer",
+    "Augmentation",
+    "Card",
+    "Dataset",
+    "Grid",
+    "Loss",
+    "Network",
+    "PairBatch",
+    "Pairs",
+    "Prediction",
+    "Progress",
+    "Trained",
+    "Training",
+    "TrainingRecipe",
+    "VoxelMorph",
+    "all_pairs",
+    "by",
+    "by_group",
+    "cine",
+    "dataset",
+    "from_files",
+    "from_voxelmorph",
+    "load_weights",
+    "measure",
+    "medmnist",
+    "mnist",
+    "predict",
+    "save_weights",
+    "stay",
+    "train",
+    "training",
+    "warp",
+]

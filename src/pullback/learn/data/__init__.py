@@ -1,0 +1,25 @@
+"""What networks learn from: pairs of scans on one grid, by name, from files, or drawn."""
+
+from pullback.learn.data.augment import Augmentation
+from pullback.learn.data.cines import cine
+from pullback.learn.data.dataset import Dataset, split
+from pullback.learn.data.digits import medmnist, mnist
+from pullback.learn.data.files import Grid, all_pairs, from_files
+from pullback.learn.data.named import dataset
+from pullback.learn.data.pairs import PairBatch, Pairs, mixed
+
+__all__ = [
+    "Augmentation",
+    "Dataset",
+    "Grid",
+    "PairBatch",
+    "Pairs",
+    "all_pairs",
+    "cine",
+    "dataset",
+    "from_files",
+    "medmnist",
+    "mixed",
+    "mnist",
+    "split",
+]

@@ -1,0 +1,128 @@
+"""State: everything that a training carries from step to step, and its checkpoint.
+
+Pairs and augmentations follow from the number of the step (see `data.pairs`), so that weights, Adam's moments and a few
+numbers are the whole of it. A checkpoint is one file, replaced in one move: a kill at any moment leaves the old one or
+the new one, and a training that is resumed takes the steps that it would have taken.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pullback.errors import ModelError
+from pullback.learn.networks import VoxelMorph
+from pullback.learn.recipe import Training
+from pullback.learn.tensors import read_tensors, write_tensors
+from pullback.typing import Tensor
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class State:
+    """A training between two steps.
+
+    Attributes:
+        model: the network that learns.
+        optimiser: Adam.
+        scaler: of the loss, for float16.
+        average: running average of the weights; None without.
+        best: the weights of the best validation so far.
+        numbers: epoch (how many are done), best_score, waited (validations since the best), history.
+    """
+
+    model: VoxelMorph
+    optimiser: torch.optim.Adam
+    scaler: torch.amp.GradScaler
+    average: Weights | None
+    best: Weights
+    numbers: dict[str, Any] = field(default_factory=lambda: {"epoch": 0, "best_score": None, "waited": 0})
+
+    @classmethod
+    def start(cls, model: VoxelMorph, how: Training) -> State:
+        """Before the first step."""
+        device = next(model.parameters()).device
+        adam = torch.optim.Adam(model.parameters(), lr=how.learning_rate, fused=device.type in ("cpu", "cuda"))
+        scaler = torch.amp.GradScaler(device.type, enabled=how.precision == "float16")
+        weights = copied(model)
+        return cls(model, adam, scaler, None if how.average is None else copied(model), weights)
+
+    @property
+    def kept(self) -> Weights:
+        """The weights that are validated: the average, or the last ones."""
+        return copied(self.model) if self.average is None else self.average
+
+    def judged(self, value: float) -> bool:
+        """Take note of a validation's score; whether it is the best so far."""
+        best = self.numbers["best_score"]
+        better = best is None or value > best
+        self.numbers["waited"] = 0 if better else self.numbers["waited"] + 1
+        if better:
+            self.numbers["best_score"] = value
+            self.best = {name: tensor.clone() for name, tensor in self.kept.items()}
+        return better
+
+    def follow(self, share: float | None) -> None:
+        """Move the running average towards the weights."""
+        if self.average is not None and share is not None:
+            values = [self.average[name] for name, _ in self.model.named_parameters()]
+            torch._foreach_lerp_(values, [p.detach() for p in self.model.parameters()], 1 - share)
+
+    def save(self, path: Path, text: dict[str, Any]) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"average/{name}": tensor for name, tensor in (self.average or {}).items()}
+        for name, parameter in self.model.named_parameters():
+            tensors |= {f"adam/{key}/{name}": value for key, value in self.optimiser.state.get(parameter, {}).items()}
+        write_tensors(path, tensors, text | {"numbers": self.numbers, "scaler": self.scaler.state_dict()})
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Go back to where a checkpoint was written; its text.
+
+        Raises:
+            ModelError: it is damaged, or of another network.
+        """
+        tensors, text = read_tensors(path)
+        groups: dict[str, Weights] = {}
+        for name, tensor in tensors.items():
+            group, _, rest = name.partition("/")
+            groups.setdefault(group, {})[rest] = tensor
+        try:
+            self.model.load_state_dict(groups["model"])
+            device = next(self.model.parameters()).device
+            self.best = {name: groups["best"][name].to(device) for name in self.best}
+            if self.average is not None:
+                self.average = {name: groups["average"][name].to(device) for name in self.average}
+            for name, parameter in self.model.named_parameters():
+                kept = {key: groups["adam"][f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+                moments = {key: torch.empty_like(parameter).copy_(kept[key]) for key in ("exp_avg", "exp_avg_sq")}
+                self.optimiser.state[parameter] = {"step": kept["step"].to(device), **moments}
+            self.scaler.load_state_dict(text["scaler"])
+            self.numbers = dict(text["numbers"])
+        except (KeyError, RuntimeError, TypeError) as error:
+            message = f"{path} is no checkpoint of this training ({' '.join(str(error).split())[:200]}); start anew"
+            raise ModelError(message) from error
+        return text
+
+
+def copied(model: VoxelMorph) -> Weights:
+    """The weights as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def with_weights(model: VoxelMorph, weights: Weights) -> VoxelMorph:
+    """The same network with other weights, for looking."""
+    other = copy.deepcopy(model)
+    other.load_state_dict(OrderedDict(weights))
+    return other.eval()
