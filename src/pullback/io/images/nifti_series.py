@@ -49,7 +49,7 @@ def write_frames(
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "cine.nii.gz"
         >>> write_frames((Image.of(np.full((40, 64), t)) for t in range(3)), path, 3, frame_seconds=0.04)
-        >>> open_nifti(path).frames, round(read_frame_seconds(path), 3)
+        >>> read_header(path).dims[3], round(read_frame_seconds(path), 3)
         (3, 0.04)
     """
     file = _nifti_path(path)
