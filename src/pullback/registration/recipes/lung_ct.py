@@ -18,12 +18,13 @@ def lung_ct() -> Recipe:
             AlignCentres(),
             linear_stage("rigid", finest=4),  # the spine and ribs; breath is not affine
             ConvexSearch(reach_mm=40.0, spacing_mm=8.0, shrink=3.0),  # the diaphragm moves by up to some 40 mm
-            ConvexSearch(reach_mm=16.0, spacing_mm=5.0, shrink=2.0, smooth_steps=1.0),
+            ConvexSearch(reach_mm=20.0, spacing_mm=6.0, shrink=2.0),
+            ConvexSearch(reach_mm=8.0, spacing_mm=4.0, shrink=2.0),
             Optimise(
                 Greedy(smooth_update_voxels=2.75, smooth_total_voxels=0.5),  # as in `deformable`
                 Energy(LNCC(radius_voxels=2)),  # lung gets brighter as it empties: no measure of brightness itself
                 GradientDescent(step_voxels=0.5),
-                Schedule((Level(4, steps=80), Level(2, steps=60), Level(1.4, steps=15))),
+                Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=5))),
             ),
         ),
     )
