@@ -27,6 +27,7 @@ TITLES = {
     "epe_mm": "end-point error, mm",
     "corner_mm": "error of the corners, mm",
 }
+PLAIN_NAMES = {"greedy": "Greedy", "ants": "ANTs", "elastix": "elastix", "simpleitk": "SimpleITK", "dipy": "DIPY"}
 SUCCESS_MM = 2.0
 NOTHING = "_Not measured yet: `make bench-accuracy`._"
 
@@ -72,9 +73,12 @@ def methods(one: Set, rows: Sequence[Row]) -> list[str]:
     return sorted(there, key=lambda m: order.index(m) if m in order else len(order))
 
 
-def called(method: str) -> str:
+def called(one: Set, method: str) -> str:
+    """A tool and what it ran, for people."""
     script, _, recipe = method.partition(":")
-    return f"pullback, {recipe}" if script == "pullback" else NAMES.get(method, method)
+    if script == "pullback":
+        return f"pullback, {recipe}"
+    return f"{PLAIN_NAMES.get(script, script)}, {one.kind}" if one.kind == "rigid" else NAMES.get(method, method)
 
 
 def section(one: Set, rows: Sequence[Row], page: Path, pictures: Path) -> str:
@@ -86,7 +90,7 @@ def section(one: Set, rows: Sequence[Row], page: Path, pictures: Path) -> str:
     parts += [by_label(one, rows)] if one.names and one.judge in ("dice", "epe_mm") else []
     images = page.parent / "images"
     dots = images / f"accuracy_{one.name}.svg"
-    groups = {called(m): [value(row, one.judge) for row in wholes(rows, m)] for m in methods(one, rows)}
+    groups = {called(one, m): [value(row, one.judge) for row in wholes(rows, m)] for m in methods(one, rows)}
     draw_dots(groups, _before(one, rows), TITLES[one.judge], dots)
     parts.append(f"![{TITLES[one.judge]} of every case, one column for each tool](images/{dots.name})")
     if one.public:
@@ -112,7 +116,7 @@ def summary(one: Set, rows: Sequence[Row]) -> str:
         cells += [f"{below} of {len(found)}"] if success else []
         count = str(len(ran)) if len(ran) == len(found) else f"{len(ran)} of {len(found)}"
         seconds = number(statistics.median(value(row, "seconds") for row in found))
-        lines.append((called(method), count, *cells, _worst(one, ran), seconds))
+        lines.append((called(one, method), count, *cells, _worst(one, ran), seconds))
     first = once(row for row in rows if row["label"] == "mean")
     old = {key: _mean(first, _earlier(key)) for key in here}
     lines.append(("_before_", "-", *(old[key] for key in here), *["-"] * len(success), "-", "-"))
@@ -132,7 +136,7 @@ def versus(one: Set, rows: Sequence[Row]) -> str:
         c = compare([theirs[case] for case in both], [mine[case] for case in both])
         better = c.b_greater if HIGHER[one.judge] else c.b_less
         interval = "-" if math.isnan(c.low) else f"{c.low:+.3f} to {c.high:+.3f}"
-        lines.append((called(method), f"{c.difference:+.3f}", interval, f"{c.p:.2g}", f"{better} of {c.cases}"))
+        lines.append((called(one, method), f"{c.difference:+.3f}", interval, f"{c.p:.2g}", f"{better} of {c.cases}"))
     head = (f"pullback less ... ({TITLES[one.judge]})", "mean difference", "95 % interval", "p", "pullback better in")
     return table(head, lines) if lines else ""
 
@@ -143,7 +147,7 @@ def by_label(one: Set, rows: Sequence[Row]) -> str:
     lines = []
     for method in methods(one, rows):
         own = [row for row in rows if row["method"] == method]
-        lines.append((called(method), *(_mean([row for row in own if row["label"] == k], "dice") for k in labels)))
+        lines.append((called(one, method), *(_mean([row for row in own if row["label"] == k], "dice") for k in labels)))
     old = (_mean(once(row for row in rows if row["label"] == k), "dice_before") for k in labels)
     return table(("Dice", *(one.names[k] for k in labels)), [*lines, ("_before_", *old)]) if len(labels) > 1 else ""
 
@@ -158,7 +162,7 @@ def by_angle(one: Set, rows: Sequence[Row]) -> str:
         for angle in angles:
             own = [row for row in wholes(rows, method) if int(row["case"].split("-")[place]) == angle]
             cells.append(f"{sum(value(row, one.judge) < SUCCESS_MM for row in own)} of {len(own)}")
-        lines.append((called(method), *cells))
+        lines.append((called(one, method), *cells))
     return table(("corners within 2 mm, started at", *(f"{angle}°" for angle in angles)), lines)
 
 
@@ -173,7 +177,7 @@ def overview(rows: dict[str, list[Row]]) -> str:
         own, means = _central(one, mine), {m: _central(one, v) for m, v in known.items() if len(v) == len(mine)}
         best = (max if HIGHER[one.judge] else min)(means, key=lambda m: means[m], default=None)
         cases = len(wholes(rows[one.name], f"pullback:{one.recipe}"))
-        other = "-" if best is None else f"{means[best]:.3f} ({called(best)})"
+        other = "-" if best is None else f"{means[best]:.3f} ({called(one, best)})"
         lines.append((one.title, str(cases), one.recipe, TITLES[one.judge], f"{own:.3f}", other))
     return table(("pairs", "cases", "recipe", "measure", "pullback", "best other"), lines) if lines else NOTHING
 
@@ -240,6 +244,8 @@ def _mean(rows: Iterable[Row], key: str) -> str:
         return f"{sum(found):.0f}"
     if key == "corner_mm":
         return number(statistics.median(found))
+    if key.endswith("_mm") and max(found) < 1:
+        return number(statistics.fmean(found), 2)
     digits = 2 if key.endswith("_mm") or key == "fold_percent" else 3
     spread = f" ± {statistics.stdev(found):.{digits}f}" if len(found) > 1 and key != "fold_percent" else ""
     return f"{statistics.fmean(found):.{digits}f}{spread}"

@@ -81,7 +81,7 @@ def run_case(one: Set, name: str, tool: str, given: argparse.Namespace) -> list[
     out = given.work / "out" / one.name / name / re.sub(r"[^\w.-]", "-", tool)
     record = peers.run(tool, folder, out, given, given.versions[tool], 0)
     script, _, variant = tool.partition(":")
-    recipe = variant if script == "pullback" else NAMES.get(tool, tool)
+    recipe = variant if script == "pullback" else one.kind if one.kind == "rigid" else NAMES.get(tool, tool)
     same = ("date", "commit", "machine", "version", "threads", "status", "seconds")
     head: Row = {"set": one.name, "case": name, "method": tool, "recipe": recipe} | {key: record[key] for key in same}
     if record["status"] == "done":
