@@ -34,7 +34,8 @@ class State:
         scaler: of the loss, for float16.
         average: running average of the weights; None without.
         best: the weights of the best validation so far.
-        numbers: epoch (how many are done), best_score, waited (validations since the best), history.
+        numbers: epoch (how many are done), best_score, waited (validations since the best).
+        followed: the average and the weights as two lists, so that a step need not gather them.
     """
 
     model: VoxelMorph
@@ -43,6 +44,7 @@ class State:
     average: Weights | None
     best: Weights
     numbers: dict[str, Any] = field(default_factory=lambda: {"epoch": 0, "best_score": None, "waited": 0})
+    followed: tuple[list[Tensor], ...] = ()
 
     @classmethod
     def start(cls, model: VoxelMorph, how: Training) -> State:
@@ -70,9 +72,12 @@ class State:
 
     def follow(self, share: float | None) -> None:
         """Move the running average towards the weights."""
-        if self.average is not None and share is not None:
-            values = [self.average[name] for name, _ in self.model.named_parameters()]
-            torch._foreach_lerp_(values, [p.detach() for p in self.model.parameters()], 1 - share)
+        if self.average is None or share is None:
+            return
+        if not self.followed or self.followed[0][0] is not next(iter(self.average.values())):  # anew, or loaded
+            names = dict(self.model.named_parameters())
+            self.followed = [self.average[name] for name in names], [p.detach() for p in names.values()]
+        torch._foreach_lerp_(*self.followed, 1 - share)
 
     def save(self, path: Path, text: dict[str, Any]) -> None:
         """Write the checkpoint.
