@@ -77,7 +77,7 @@ class State:
         if not self.followed or self.followed[0][0] is not next(iter(self.average.values())):  # anew, or loaded
             names = dict(self.model.named_parameters())
             self.followed = [self.average[name] for name in names], [p.detach() for p in names.values()]
-        torch._foreach_lerp_(*self.followed, 1 - share)
+        torch._foreach_lerp_(self.followed[0], self.followed[1], 1 - share)
 
     def save(self, path: Path, text: dict[str, Any]) -> None:
         """Write the checkpoint.
