@@ -34,7 +34,8 @@ def run(options: Namespace) -> int:
     from pullback.registration.recipes import DEFAULT, RECIPES
 
     if options.what == "list":
-        rows = [f"{n:<13} {make().description}{' (the default)' * (n == DEFAULT)}" for n, make in RECIPES.items()]
+        width = max(map(len, RECIPES))
+        rows = [f"{n:<{width}} {make().description}{' (the default)' * (n == DEFAULT)}" for n, make in RECIPES.items()]
         text = "\n".join(rows) + "\n"
     else:
         text = recipe_file.to_yaml(api.find_recipe(options.name))

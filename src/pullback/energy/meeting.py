@@ -8,6 +8,7 @@ import torch
 
 from pullback import ops
 from pullback.energy.energy import Energy
+from pullback.energy.regulariser import deformations, penalty
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Transform, Velocity
 from pullback.transforms.apply import Reading, reading
@@ -107,9 +108,9 @@ class Meeting:
             warped = image.detach().requires_grad_()
             loss = measure.loss(other, warped, weight)[0]
             (gradient,) = torch.autograd.grad(loss, warped)
-            penalty, pull = self._pull(half)
+            cost, pull = self._pull(half)
             forces.append(ops.force(warped, gradient, mix)[0] + pull)
-            total += float(loss.detach()) / 2 + penalty
+            total += float(loss.detach()) / 2 + cost
         return total, torch.stack(forces)
 
     def _where(self, to_fixed: Transform, to_moving: Transform) -> tuple[Reading, Reading]:
@@ -135,15 +136,16 @@ class Meeting:
             return self.fixed.counted(where[0], self.space) * self.moving.counted(where[1], self.space)
 
     def _penalty(self, half: Transform) -> Tensor | float:
-        if self.energy.regulariser is None or not isinstance(half, Displacement | Velocity):
+        if self.energy.regulariser is None:
             return 0.0
-        return self.energy.regulariser_weight * self.energy.regulariser.loss(half.field, half.space)
+        costs = [penalty(self.energy.regulariser, part, self.space) for part in deformations(half)]
+        return self.energy.regulariser_weight * sum(costs)
 
     def _pull(self, half: Transform) -> tuple[float, Tensor | float]:
         """The regulariser's part: its value, and its gradient with respect to the half's field."""
         if self.energy.regulariser is None or not isinstance(half, Displacement | Velocity):
             return 0.0, 0.0
         field = half.field.detach().requires_grad_()
-        penalty = self._penalty(replace(half, field=field))
-        assert isinstance(penalty, Tensor)
-        return float(penalty.detach()), torch.autograd.grad(penalty, field)[0]
+        cost = self._penalty(replace(half, field=field))
+        assert isinstance(cost, Tensor)
+        return float(cost.detach()), torch.autograd.grad(cost, field)[0]

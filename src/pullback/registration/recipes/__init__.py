@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pullback.errors import RecipeError
 from pullback.registration.recipe import Recipe
+from pullback.registration.recipes.brain import brain_intersubject, brain_mri
 from pullback.registration.recipes.cardiac_sax import cardiac_sax
 from pullback.registration.recipes.cine import cine
 from pullback.registration.recipes.deformable import deformable
@@ -16,15 +17,19 @@ from pullback.registration.recipes.longitudinal import longitudinal
 from pullback.registration.recipes.lung_ct import lung_ct
 from pullback.registration.recipes.multimodal import cardiac_multimodal, multimodal
 from pullback.registration.recipes.prostate_mr_us import prostate_mr_us
+from pullback.registration.recipes.thorough import thorough
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "deformable": deformable,
     "fast": fast,
+    "thorough": thorough,
     "translation": translation,
     "rigid": rigid,
     "similarity": similarity,
     "affine": affine,
     "multimodal": multimodal,
+    "brain-mri": brain_mri,
+    "brain-intersubject": brain_intersubject,
     "cardiac-sax": cardiac_sax,
     "cardiac-multimodal": cardiac_multimodal,
     "longitudinal": longitudinal,
@@ -58,6 +63,8 @@ __all__ = [
     "DEFAULT",
     "RECIPES",
     "affine",
+    "brain_intersubject",
+    "brain_mri",
     "cardiac_multimodal",
     "cardiac_sax",
     "cine",
@@ -74,5 +81,6 @@ __all__ = [
     "prostate_mr_us",
     "rigid",
     "similarity",
+    "thorough",
     "translation",
 ]

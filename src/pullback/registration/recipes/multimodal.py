@@ -8,7 +8,7 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.stage import Optimise, Stage
 
-PLACES = 1_000_000
+PLACES = 250_000
 """At most so many random places: on a grid, descriptors read between the voxels are blurred and look more alike."""
 
 
@@ -21,7 +21,7 @@ def multimodal() -> Recipe:
             AlignCentres(),
             linear_stage("rigid", finest=2),
             linear_stage("affine", finest=2),
-            _spline(bending=50.0, levels=(Level(4, steps=50), Level(2, steps=50), Level(1.4, steps=20))),
+            _spline(bending=50.0, levels=(Level(4, steps=40), Level(2, steps=40), Level(1.4, steps=20))),
         ),
     )
 

@@ -1,0 +1,47 @@
+"""Brains: one person's scans, and two people's."""
+
+from pullback.energy import LNCC, MSE, Energy, Term, WeightedSum
+from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.registration.initialise import AlignCentres
+from pullback.registration.recipe import Recipe
+from pullback.registration.recipes.linear import linear_stage
+from pullback.registration.stage import Optimise
+
+
+def brain_mri() -> Recipe:
+    """Two scans of one brain in one session or a few, whatever their contrasts: a head does not stretch."""
+    return Recipe(
+        name="brain-mri",
+        description="Rigid, then what scanners distort: two scans of one person's head, any contrast.",
+        stages=(
+            AlignCentres(),
+            linear_stage("rigid", finest=1),  # to a tenth of a voxel
+            linear_stage("affine", finest=1),  # gradients differ by a per cent or so between scanners and sequences
+        ),
+    )
+
+
+def brain_intersubject() -> Recipe:
+    """Two people's brains of one contrast, best without skull, or a brain and a template."""
+    return Recipe(
+        name="brain-intersubject",
+        description="Affine, then a smooth deformation that follows folds: two people's brains of one contrast.",
+        stages=(
+            AlignCentres(),
+            linear_stage("rigid", finest=4),
+            linear_stage("affine", finest=2),
+            Optimise(
+                Greedy(smooth_update_voxels=2.5, smooth_total_voxels=0.5),  # folds are narrower than organs
+                Energy(
+                    WeightedSum(
+                        (
+                            Term(LNCC(radius_voxels=2), 1.0),  # every edge pulls
+                            Term(MSE(), 5.0),  # and fluid, grey and white matter are as bright in every brain
+                        )
+                    )
+                ),
+                GradientDescent(step_voxels=0.5),
+                Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=5))),
+            ),
+        ),
+    )
