@@ -190,7 +190,9 @@ def test_garbage(path, raw, words):
 
 
 @pytest.mark.parametrize(
-    "raw", [gzip.compress(NUMBERS.tobytes())[:-15], gzip.compress(NUMBERS.tobytes()[:20]), b"not packed"]
+    "raw",
+    [gzip.compress(NUMBERS.tobytes())[:-15], gzip.compress(NUMBERS.tobytes()[:20]), b"not packed"],
+    ids=["cut off", "too short", "not packed"],  # the bytes hold the time of day
 )
 def test_packed_data_that_is_damaged(path, raw):
     refused(write(path("a.nrrd"), raw, encoding="gzip"), "cut short|damaged")
