@@ -12,7 +12,7 @@ import pytest
 import pullback
 
 FORBIDDEN = {"source", "target", "static", "template", "reference", "deformed", "moved"}
-ALLOWED_IN = {"template": ("pullback.cohort", "pullback.api.template"), "reference": "pullback.ops"}
+ALLOWED_IN = {"template": ("pullback.cohort", "pullback.api"), "reference": "pullback.ops"}
 TEXTBOOK = {"target_registration_error"}
 FORBIDDEN_WHOLE = {"I", "J", "image_A", "image_B", "image_a", "image_b"}
 

@@ -92,7 +92,7 @@ def test_along_the_way_to_the_truth_and_past_it_the_loss_is_least_there(name):
     pair, _ = phantom(contrast)
     space, whole = pair.fixed.space, recipe(similarity)
     ready = prepare_further(whole, further(contrast, similarity), (pair.fixed, pair.moving), (None, None), "cpu")
-    two = at_level(*ready, Level(1, 1), similarity)
+    two = at_level(*ready, Level(1, 1), Energy(similarity).keys)
     field = pair.truth.displace(space).float()
     parts = np.linspace(0, 1.5, 31)
     losses = [float(Energy(similarity).loss(two, Displacement(float(part) * field, space))) for part in parts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -104,17 +104,14 @@ class Compared:
         total, force = self.parts[0].loss_and_force(transform, self.space)
         for loss, more in (part.loss_and_force(transform, self.space) for part in self.parts[1:]):
             total, force = total + loss, force + more
-        for loss, more in self._penalties_and_slopes(transform):
-            total, force = total + loss, force + more
+        found = self._penalised(transform)
+        total += sum(float(self._penalty(part).detach()) for part in found[:-1])
+        last = found[-1] if found else None
+        if isinstance(last, Displacement | Velocity):  # the part on the fixed side, which the step changes
+            values = last.field.detach().requires_grad_()
+            cost = self._penalty(replace(last, field=values))
+            force, total = force + torch.autograd.grad(cost, values)[0], total + float(cost.detach())
         return total, force
-
-    def _penalties_and_slopes(self, transform: Transform) -> Iterator[tuple[float, Field]]:
-        """What the regulariser adds, and its gradient: of fields, all that composed steps change."""
-        for part in self._penalised(transform):
-            if isinstance(part, Displacement | Velocity):
-                values = part.field.detach().requires_grad_()
-                cost = self._penalty(replace(part, field=values))
-                yield float(cost.detach()), torch.autograd.grad(cost, values)[0]
 
     def _penalised(self, transform: Transform) -> list[Transform]:
         return [] if self.energy.regulariser is None else deformations(transform)

@@ -1,0 +1,96 @@
+"""pairs: two images in whatever form, a recipe by name or value, and a result that can tell how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pullback import io
+from pullback.api.inputs import Imageable, read_pair
+from pullback.api.settings import chosen_device, find_recipe, provenance_of, settings
+from pullback.energy import Landmarks
+from pullback.errors import noted
+from pullback.registration import Recipe, Registration, saved
+from pullback.registration import register as fold
+from pullback.registration.given import given, told
+from pullback.registration.outcome import Watch, ignore
+from pullback.transforms import Transform
+
+
+def register(  # noqa: PLR0913 - the front door: what most callers leave out has a default and a name
+    fixed: Imageable,
+    moving: Imageable,
+    recipe: str | Path | Recipe = "default",
+    *,
+    initial: Transform | str | Path | None = None,
+    fixed_mask: Imageable | None = None,
+    moving_mask: Imageable | None = None,
+    also: Mapping[str, tuple[Imageable, Imageable]] | None = None,
+    masks: Mapping[str, tuple[Imageable | None, Imageable | None]] | None = None,
+    landmarks: Landmarks | Sequence[Any] | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    watch: Watch = ignore,
+) -> Registration:
+    """Align the moving image with the fixed one.
+
+    Args:
+        fixed: the image that stays.
+        moving: the image that is pulled back.
+        recipe: a name ("default", "rigid", ...: `pullback recipe list` tells all), a YAML file, or a `Recipe`.
+        initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
+        fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
+        moving_mask: the same for the moving image, on its own grid.
+        also: further pairs (fixed, moving) that terms of the recipe compare, by name: other sequences, or label maps
+            (`Labels`, or anything where a term with `SoftDice` names them). Each on a grid of its own.
+        masks: by name, for terms that ask for one: (fixed, moving), either of them None for all of it.
+        landmarks: (fixed, moving), each Points, a file, or (n, D) world mm; a third thing is sigma_mm, one for each.
+        device: auto, cpu, cuda or mps.
+        threads: number of CPU threads; as many as torch takes by default.
+        seed: of every random choice; the same seed on the same machine gives the same bits.
+        watch: called after every step with a `Step`.
+
+    Returns:
+        The result, also when it failed: look at `result.ok` and `result.message`.
+
+    Raises:
+        InputError: something given cannot be used; the message says what and what to do.
+
+    Example:
+        >>> import pullback as pb
+        >>> pair = pb.phantom.make("pair")
+        >>> result = pb.register(pair.fixed, pair.moving, "rigid")
+        >>> result.warped.space.same_as(result.fixed.space)
+        True
+    """
+    chosen = find_recipe(recipe)
+    with noted() as notes:
+        (f, m), own = read_pair(fixed, moving, fixed_mask, moving_mask)
+        further = given(also or {}, masks or {}, landmarks)
+    start = io.read_transform(initial) if isinstance(initial, str | Path) else initial
+    device = chosen_device(device)
+    with settings(threads, seed):
+        result = fold(
+            f, m, chosen, initial=start, fixed_mask=own[0], moving_mask=own[1], further=further, device=device,
+            watch=watch,
+        )  # fmt: skip
+        provenance = provenance_of({"fixed": fixed, "moving": moving}, device, seed, notes)
+        return replace(result, provenance=provenance | told(further))
+
+
+def load(folder: str | Path, fixed: Imageable | None = None, moving: Imageable | None = None) -> Registration:
+    """Read a result folder that `result.save(folder)` or the command line wrote.
+
+    Args:
+        folder: the folder.
+        fixed: the fixed image; read again from where it came from by default.
+        moving: likewise.
+
+    Raises:
+        FileFormatError: the folder is not a result, or its images are no longer where they were.
+    """
+    images = [None if thing is None else io.as_image(thing) for thing in (fixed, moving)]
+    return saved.load(folder, *images)
