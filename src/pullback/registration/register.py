@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from pullback import ops
-from pullback.energy import NCC, Energy, Pair, Similarity
+from pullback.energy import NCC, Compared, Energy, Pair, Similarity
 from pullback.energy.pair import overlap, shared
 from pullback.energy.terms import keys
 from pullback.evaluate.deformation import jacobian_map
@@ -80,10 +80,12 @@ def register(  # noqa: PLR0913 - the same as the front door
         transform = outcome.transform
         if not outcome.status.ok:
             break
-    similarity, level = _judge(recipe)
+    judge = _judge(recipe)
+    similarity = NCC() if judge is None else judge.energy.similarity
     path = (start, *(outcome.transform for outcome in outcomes))
-    pair = at_level(f, m, level, keys(similarity))
-    quality = _quality(pair, path, similarity, fixed.space)
+    pair = at_level(f, m, Level(1.0, 1) if judge is None else judge.schedule.levels[-1], keys(similarity))
+    seen = judge.likeness(pair, transform) if isinstance(judge, Optimise) else Energy(similarity).on(pair)
+    quality = _quality(pair, path, seen, fixed.space)
     if further.named:
         notes = by_term(similarity, pair, _first_meeting(pair, path), transform)
         outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
@@ -107,18 +109,17 @@ def _scaled(watch: Watch, before: float, work: float, whole: float) -> Watch:
     return tell
 
 
-def _judge(recipe: Recipe) -> tuple[Similarity, Level]:
-    """What the recipe minimises last, at its last resolution: at another, another transform might seem better."""
-    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise | Symmetric)]
-    return (stages[-1].energy.similarity, stages[-1].schedule.levels[-1]) if stages else (NCC(), Level(1.0, 1))
+def _judge(recipe: Recipe) -> Optimise | Symmetric | None:
+    """The last stage that minimises something: seen in another way, another transform might seem better."""
+    return next((stage for stage in reversed(recipe.stages) if isinstance(stage, Optimise | Symmetric)), None)
 
 
-def _quality(pair: Pair, path: tuple[Transform, ...], similarity: Similarity, space: Space) -> Quality:
+def _quality(pair: Pair, path: tuple[Transform, ...], seen: Compared, space: Space) -> Quality:
     """Figures on the last of the transforms that the stages went through, and the loss where they set out."""
-    energy, transform = Energy(similarity), path[-1]
+    transform = path[-1]
     fine = space if space.count <= MANY_VOXELS else pair.fixed_space
     with torch.no_grad():
-        before, after = (float(energy.loss(pair, t)) for t in (_first_meeting(pair, path), transform))
+        before, after = (float(seen.loss(t)) for t in (_first_meeting(pair, path), transform))
         displacement = transform.displace(fine).to(torch.float32)
         volume = jacobian_map(displacement, fine)
     return Quality(

@@ -170,6 +170,11 @@ class Optimise(Stage):
             watch=told,
         )
 
+    def likeness(self, pair: Pair, known: Transform) -> Compared:
+        """The similarity alone, as a level sees it: at random places or by features, where the stage compares so."""
+        plain = replace(self, energy=Energy(self.energy.similarity))
+        return plain._drawn(plain._compared(pair, known))
+
     def _drawn(self, compared: Compared, seed: int = SEED) -> Compared:
         """The same at random places, where those are wanted."""
         if self.samples is None:

@@ -101,7 +101,8 @@ def to_float32(array: np.ndarray) -> torch.Tensor:
     """A contiguous float32 tensor of the same numbers."""
     if array.dtype.kind not in "biuf":
         raise InputError(f"an image must hold real numbers; got {array.dtype}")
-    return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
+    with np.errstate(over="ignore"):  # what single precision cannot hold becomes infinite
+        return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
 
 
 def to_labels(array: np.ndarray, space: Space) -> Labels:
