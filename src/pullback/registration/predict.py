@@ -13,8 +13,9 @@ from pullback.energy import NCC, Energy, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.errors import ModelError, PullbackWarning
 from pullback.evaluate.deformation import jacobian_map
-from pullback.learn import Answer, Card, VoxelMorph, load_weights, predict
-from pullback.learn.weights import SHIPPED, digest, weights_file
+from pullback.learn.networks import VoxelMorph
+from pullback.learn.predict import Answer, predict
+from pullback.learn.weights import SHIPPED, Card, digest, load_weights, weights_file
 from pullback.optimise import Status
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared

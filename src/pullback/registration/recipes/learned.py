@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pullback.errors import RecipeError
-from pullback.learn import VoxelMorph
+from pullback.learn.networks import VoxelMorph
 from pullback.optimise import Level, Schedule
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.predict import predict_by
