@@ -46,7 +46,11 @@ def test_from_pairs_to_page(tmp_path, scripts, capsys):
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["1", "2", "3", "mean"]
     whole = rows[-1]
-    assert (whole["status"], whole["method"], whole["recipe"]) == ("done", "pullback:multimodal", "multimodal")
+    assert (whole["status"], whole["method"], whole["recipe"]) == (
+        "done",
+        "pullback:cardiac-multimodal",
+        "cardiac-multimodal",
+    )
     assert 0 < float(whole["epe_mm"]) < 0.3 * float(whole["epe_before_mm"])
     assert float(whole["dice"]) > float(whole["dice_before"])
     assert whole["fold_percent"] == "0"
@@ -59,7 +63,7 @@ def test_from_pairs_to_page(tmp_path, scripts, capsys):
     page.write_text((ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8"), encoding="utf-8")
     run("page", "--page", page, *places)
     text = page.read_text(encoding="utf-8")
-    assert "| pullback, multimodal | 1 |" in text
+    assert "| pullback, cardiac-multimodal | 1 |" in text
     assert (page.parent / "images" / "accuracy_phantom.svg").exists()
     assert (page.parent / "images" / "accuracy_phantom.png").exists()
 
