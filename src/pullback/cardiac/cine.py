@@ -37,6 +37,10 @@ DIRECTION = ("A point x of the fixed frame is at x + u_t(x) in frame t. Frames a
              "frame_t(x + u_t(x)). Labels of the fixed frame were carried to each frame by the inverse.")  # fmt: skip
 
 
+BESIDE = re.compile(r"_(seg|gt|labels?|masks?)\.|^(truth|motion|displacement)_")
+"""In the name of a file that belongs to a frame and is not one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frames:
     """Images of one slice or stack in the order of time.
@@ -57,8 +61,8 @@ def read_frames(thing: Any) -> Frames:
 
     Args:
         thing: a 4-D file, a DICOM folder, a folder with one image file for each frame (in the order of their names, in
-            which numbers count as numbers), a list of anything that is an image, or an array or tensor whose first axis
-            is time.
+            which numbers count as numbers; truth and motion files, and those called _seg, _gt, _labels or _mask, are
+            left out), a list of anything that is an image, or an array or tensor whose first axis is time.
 
     Raises:
         InputError: it holds a single image, or something that cannot be read.
@@ -101,7 +105,7 @@ def _from_path(path: Path) -> Frames:
 def _is_frame(path: Path) -> bool:
     name = path.name.lower()
     ours = any(name.endswith(suffix) for suffix in READERS) and not name.endswith((".dcm", ".ima", ".img", ".img.gz"))
-    return path.is_file() and ours and not name.startswith(".")
+    return path.is_file() and ours and not name.startswith(".") and not BESIDE.search(name)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
