@@ -48,8 +48,9 @@ def draw_cases(cases: Sequence[tuple[str, np.ndarray]], path: Path) -> None:
                 axes.imshow(picture, interpolation="nearest")
                 axes.set_title(words, fontsize=6.5, pad=2)
                 axes.axis("off")
-            line[0].text(0, -0.06, title, transform=line[0].transAxes, va="top", fontsize=6.5)
-        _save(figure, path)
+            line[0].text(0, -0.03, title, transform=line[0].transAxes, va="top", fontsize=6.5)
+        figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0.03, hspace=0.2)
+        _write(figure, path)
 
 
 def _scaled(image: np.ndarray) -> np.ndarray:
@@ -68,6 +69,10 @@ def _mixed(fixed: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _save(figure: plt.Figure, path: Path) -> None:
     figure.tight_layout(pad=0.3, w_pad=0.2)
+    _write(figure, path)
+
+
+def _write(figure: plt.Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     more = {"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 110}
     figure.savefig(path, bbox_inches="tight", **more)

@@ -105,7 +105,7 @@ class Optimise(Stage):
     @property
     def work(self) -> float:
         """See `Stage`."""
-        return sum(cost(level) for level in self.schedule.levels)
+        return sum(level_work(level) for level in self.schedule.levels)
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
@@ -119,11 +119,11 @@ class Optimise(Stage):
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
             space = pair.fixed_space
             start = partial(self._start, solution, space, initial, str(fixed.data.device))
-            told = Teller(self.name, self.schedule, number, done / self.work, cost(level) / self.work, watch)
+            told = Teller(self.name, self.schedule, number, done / self.work, level_work(level) / self.work, watch)
             with ops.reused():
                 solution = self._level(self._compared(pair, known), start, space.finest, level, told)
             history.append(LevelHistory(space.spacing, solution.history))
-            done += cost(level)
+            done += level_work(level)
             if not solution.status.ok:
                 break
         assert solution is not None
@@ -171,9 +171,17 @@ class Optimise(Stage):
         )
 
     def likeness(self, pair: Pair, known: Transform) -> Compared:
-        """The similarity alone, as a level sees it: at random places or by features, where the stage compares so."""
+        """The similarity alone, as a level sees it: at random places or by features, where the stage compares so.
+
+        What lies outside the moving image does not count, also where the stage looks away from it (`Pair.covered`).
+        """
         plain = replace(self, energy=Energy(self.energy.similarity))
-        return plain._drawn(plain._compared(pair, known))
+        drawn = plain._drawn(plain._compared(pair, known))
+        parts = (
+            replace(part, pair=replace(part.pair, covered=False)) if isinstance(part, ImagePart) else part
+            for part in drawn.parts
+        )
+        return replace(drawn, parts=tuple(parts))
 
     def _drawn(self, compared: Compared, seed: int = SEED) -> Compared:
         """The same at random places, where those are wanted."""
@@ -227,7 +235,7 @@ class Teller:
         self.watch(Step(self.stage, self.number, levels, step, steps, loss, share))
 
 
-def cost(level: Level) -> float:
+def level_work(level: Level) -> float:
     """How long a level takes, in steps at full resolution."""
     return level.steps / level.shrink**2
 

@@ -29,7 +29,7 @@ from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import places
-from pullback.registration.stage import COVERED, LEAST_OVERLAP, LITTLE_FINER, Stage, Teller, at_level, cost
+from pullback.registration.stage import COVERED, LEAST_OVERLAP, LITTLE_FINER, Stage, Teller, at_level, level_work
 from pullback.space import Space
 from pullback.transforms import Affine, Halfway, Transform
 from pullback.transforms.halfway import halves
@@ -82,7 +82,7 @@ class Symmetric(Stage):
     @property
     def work(self) -> float:
         """See `Stage`."""
-        return 2 * sum(cost(level) for level in self.schedule.levels)
+        return 2 * sum(level_work(level) for level in self.schedule.levels)
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
@@ -95,11 +95,11 @@ class Symmetric(Stage):
         history: list[LevelHistory] = []
         done = 0.0
         for number, level in enumerate(self.schedule.levels, start=1):
-            told = Teller(self.name, self.schedule, number, done / self.work, 2 * cost(level) / self.work, watch)
+            told = Teller(self.name, self.schedule, number, done / self.work, 2 * level_work(level) / self.work, watch)
             with ops.reused():
                 solution = self._level(fixed, moving, start, model, level, solution, told)
             history.append(LevelHistory(solution.params.space.spacing, solution.history))
-            done += 2 * cost(level)
+            done += 2 * level_work(level)
             if not solution.status.ok:
                 break
         assert solution is not None

@@ -20,10 +20,10 @@ from pullback.registration.check import check
 from pullback.registration.group.cost import GroupCost
 from pullback.registration.group.group import Group
 from pullback.registration.group.joint import Joint
-from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
+from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.recipe import Recipe
-from pullback.registration.stage import LITTLE_FINER, Optimise
+from pullback.registration.stage import LITTLE_FINER, Optimise, Teller, level_work
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
 from pullback.transforms.apply import reading
@@ -129,7 +129,7 @@ class _Run:
                 params = joint.refine(params, view.space)
             solution = minimise(
                 view.objective(joint), params, self.stage.optimiser, steps=level.steps, unit_mm=view.space.finest,
-                tolerance=self.stage.schedule.tolerance, watch=self._told(number, level),
+                tolerance=self.stage.schedule.tolerance, watch=self._told(number),
             )  # fmt: skip
             params, status = solution.params, solution.status
             transforms = joint.transforms(params)
@@ -152,8 +152,13 @@ class _Run:
             raise InputError("the images of the group do not overlap in world space; check their headers")
         return _View(images, space, None if bool((weight == 1).all()) else weight, self.cost, self.stage.energy)
 
-    def _told(self, number: int, level: Level) -> _Teller:
-        return _Teller(self.stage, number, level, self.watch, self.shares)
+    def _told(self, number: int) -> Teller:
+        """Whom to tell of the steps of a level."""
+        levels, (begin, whole) = self.stage.schedule.levels, self.shares
+        done, part = (
+            sum(map(level_work, some)) / self.stage.work for some in (levels[: number - 1], levels[number - 1 : number])
+        )
+        return Teller(self.stage.name, self.stage.schedule, number, begin + whole * done, whole * part, self.watch)
 
 
 def _weight(images: list[Prepared], transforms: list[Transform], space: Space) -> Batch:
@@ -210,21 +215,3 @@ class _View:
         for transform in transforms:
             total = total + sum(penalty(regulariser, part, self.space) for part in deformations(transform))
         return self.energy.regulariser_weight * total / len(transforms)
-
-
-@dataclass(frozen=True)
-class _Teller:
-    """Turns a step of the loop into a `Step` for whoever watches; `shares` is where the stage begins, and its part."""
-
-    stage: Optimise
-    number: int
-    level: Level
-    watch: Watch
-    shares: tuple[float, float]
-
-    def __call__(self, step: int, loss: float) -> None:
-        levels = self.stage.schedule.levels
-        costs = [level.steps / level.shrink**2 for level in levels]
-        part = (sum(costs[: self.number - 1]) + costs[self.number - 1] * step / self.level.steps) / sum(costs)
-        share = self.shares[0] + self.shares[1] * part
-        self.watch(Step(self.stage.name, self.number, len(levels), step, self.level.steps, loss, share))
