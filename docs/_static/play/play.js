@@ -257,6 +257,7 @@
   PLAY.page = {
     state, set, go, errorOf,
     measureAt: (pose) => sceneOf(state).measureAt(pose),
-    busy: () => Boolean(running || waiting || land.busy()),
+    busy: () => Boolean(running || waiting),
+    mapping: () => land.busy(),
   };
 })();
