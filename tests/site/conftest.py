@@ -45,7 +45,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(chromium) -> Iterator[Callable[..., Any]]:
-    """visit(file, ending="#...", width=1280, theme="light") -> the page; no error and no request may have come of it."""
+    """visit(file, ending="#...", width=1280, theme="light") -> the page; it may cause no error and no request."""
     contexts, faults = [], []
 
     def go(file: Path, ending: str = "", width: int = 1280, theme: str = "light", motion: str = "reduce") -> Any:

@@ -1,9 +1,11 @@
 """What a reader does on the interactive page: sliders, keys, dragging, descending, themes, a narrow screen."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 
+STATIC = str(Path(__file__).parents[2] / "docs" / "_static")
 GAUGES = "['mse', 'ncc', 'mi'].map((name) => document.getElementById(name + 'Says').textContent)"
 ERROR = "PLAY.page.errorOf()"
 
@@ -138,11 +140,28 @@ def test_nothing_hangs_over_the_side(play, width):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_is_readable_in_both_themes(play, theme):
     page = play(theme=theme)
-    for text, paper in itertools.product(("--ink", "--faint", "--accent", "--fixed", "--moving"), ("--card", "--paper")):
+    inks = ("--ink", "--faint", "--accent", "--fixed", "--moving", "--answer")
+    for text, paper in itertools.product(inks, ("--card", "--paper")):
         assert contrast(*(rgb(page, name) for name in (text, paper))) >= 4.5, f"{text} on {paper}"
     assert contrast(rgb(page, "--on-accent"), rgb(page, "--accent")) >= 4.5
     lightness = luminance(rgb(page, "--paper"))
     assert lightness > 0.8 if theme == "light" else lightness < 0.05
+
+
+def test_in_a_page_of_the_documentation_the_theme_is_that_page_s(chromium):
+    """The site is there without a server: every address is answered from the folder."""
+    around = '<!doctype html><html data-theme="light"><iframe src="/_static/play/index.html"></iframe></html>'
+    page = chromium.new_page()
+    page.route("**/*", lambda route: route.fulfill(body=around, content_type="text/html"))
+    page.route("**/_static/**", lambda route: route.fulfill(path=STATIC + route.request.url.partition("_static")[2]))
+    page.goto("http://site.example/play.html")
+    inner = page.frame_locator("iframe").locator("html")
+    inner.locator("#main").wait_for(state="visible")
+    assert inner.get_attribute("data-theme") == "light"
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.frame_locator("iframe").locator("html[data-theme=dark]").wait_for(state="attached")
+    assert inner.evaluate("e => getComputedStyle(e.ownerDocument.body).backgroundColor") == "rgb(16, 20, 24)"
+    page.close()
 
 
 def rgb(page, name):
