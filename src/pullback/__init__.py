@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pullback import evaluate, learn, phantom, report
-    from pullback.api import apply, from_landmarks, load, register, register_group, template, track
+    from pullback.api import apply, from_landmarks, load, register, register_group, suggest, template, track
     from pullback.errors import FileFormatError, InputError, PullbackError, PullbackWarning, RecipeError, SpaceError
     from pullback.image import Image, Labels, Points
     from pullback.io import (
@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "pullback": ("evaluate", "learn", "phantom", "report"),
-    "pullback.api": ("apply", "from_landmarks", "load", "register", "register_group", "template", "track"),
+    "pullback.api": ("apply", "from_landmarks", "load", "register", "register_group", "suggest", "template", "track"),
     "pullback.errors": (
         "FileFormatError",
         "InputError",
@@ -91,6 +91,7 @@ __all__ = [
     "register",
     "register_group",
     "report",
+    "suggest",
     "template",
     "track",
     "write_displacement",

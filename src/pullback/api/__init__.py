@@ -8,19 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pullback.api.carry import apply, from_landmarks
-    from pullback.api.pairs import load, register
+    from pullback.api.pairs import AUTO, load, register, suggest
     from pullback.api.series import register_group, template, track
     from pullback.api.settings import find_recipe
 
 _HOMES = {
     "pullback.api.carry": ("apply", "from_landmarks"),
-    "pullback.api.pairs": ("load", "register"),
+    "pullback.api.pairs": ("AUTO", "load", "register", "suggest"),
     "pullback.api.series": ("register_group", "template", "track"),
     "pullback.api.settings": ("find_recipe",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["apply", "find_recipe", "from_landmarks", "load", "register", "register_group", "template", "track"]
+__all__ = [
+    "AUTO",
+    "apply",
+    "find_recipe",
+    "from_landmarks",
+    "load",
+    "register",
+    "register_group",
+    "suggest",
+    "template",
+    "track",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,17 +12,22 @@ from pullback.api.inputs import Imageable, read_pair
 from pullback.api.settings import chosen_device, find_recipe, provenance_of, settings
 from pullback.energy import Landmarks
 from pullback.errors import noted
-from pullback.registration import Recipe, Registration, saved
+from pullback.image import Image
+from pullback.registration import Recipe, Registration, Suggestion, saved
 from pullback.registration import register as fold
+from pullback.registration import suggest as look
 from pullback.registration.given import given, told
 from pullback.registration.outcome import Watch, ignore
 from pullback.transforms import Transform
+
+AUTO = "auto"
+"""In place of a recipe's name: look at the images first."""
 
 
 def register(  # noqa: PLR0913 - the front door: what most callers leave out has a default and a name
     fixed: Imageable,
     moving: Imageable,
-    recipe: str | Path | Recipe = "default",
+    recipe: str | Path | Recipe = "auto",
     *,
     initial: Transform | str | Path | None = None,
     fixed_mask: Imageable | None = None,
@@ -40,7 +45,8 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
     Args:
         fixed: the image that stays.
         moving: the image that is pulled back.
-        recipe: a name ("default", "rigid", ...: `pullback recipe list` tells all), a YAML file, or a `Recipe`.
+        recipe: a name ("deformable", "rigid", ...: `pullback recipe list` tells all), a YAML file, or a `Recipe`.
+            "auto" takes what suits the images, see `suggest`; `result.provenance["chosen"]` tells what and why.
         initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
         fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
         moving_mask: the same for the moving image, on its own grid.
@@ -66,19 +72,61 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
         >>> result.warped.space.same_as(result.fixed.space)
         True
     """
-    chosen = find_recipe(recipe)
+    known = None if recipe == AUTO else find_recipe(recipe)  # before anything is read: a name may be mistyped
     with noted() as notes:
         (f, m), own = read_pair(fixed, moving, fixed_mask, moving_mask)
         further = given(also or {}, masks or {}, landmarks)
-    start = io.read_transform(initial) if isinstance(initial, str | Path) else initial
-    device = chosen_device(device)
+    start, device = _start(initial), chosen_device(device)
+    known, why = _suited(f, m, start, own, threads) if known is None else (known, {})
     with settings(threads, seed):
-        result = fold(
-            f, m, chosen, initial=start, fixed_mask=own[0], moving_mask=own[1], further=further, device=device,
-            watch=watch,
-        )  # fmt: skip
+        result = fold(f, m, known, initial=start, fixed_mask=own[0], moving_mask=own[1], further=further,
+                      device=device, watch=watch)  # fmt: skip
         provenance = provenance_of({"fixed": fixed, "moving": moving}, device, seed, notes)
-        return replace(result, provenance=provenance | told(further))
+        return replace(result, provenance=provenance | why | told(further))
+
+
+def _start(initial: Transform | str | Path | None) -> Transform | None:
+    return io.read_transform(initial) if isinstance(initial, str | Path) else initial
+
+
+def _suited(
+    fixed: Image, moving: Image, initial: Transform | None, masks: Sequence[Image | None], threads: int | None
+) -> tuple[Recipe, dict[str, str]]:
+    """The recipe that suits two images, and why, for the provenance."""
+    with settings(threads, 0):
+        found = look(fixed, moving, initial=initial, fixed_mask=masks[0], moving_mask=masks[1])
+    return find_recipe(found.recipe), {"chosen": str(found)}
+
+
+def suggest(
+    fixed: Imageable,
+    moving: Imageable,
+    *,
+    initial: Transform | str | Path | None = None,
+    fixed_mask: Imageable | None = None,
+    moving_mask: Imageable | None = None,
+) -> Suggestion:
+    """The recipe that `register` takes for two images where none is named, and why.
+
+    Args:
+        fixed: the image that stays.
+        moving: the image that is pulled back.
+        initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
+        fixed_mask: how much each fixed voxel counts, on its grid.
+        moving_mask: the same for the moving image, on its own grid.
+
+    Raises:
+        InputError: something given cannot be used; the message says what and what to do.
+
+    Example:
+        >>> import pullback as pb
+        >>> pair = pb.phantom.make("pair")
+        >>> pb.suggest(pair.fixed, pair.moving).recipe
+        'deformable'
+    """
+    (f, m), own = read_pair(fixed, moving, fixed_mask, moving_mask)
+    with settings(None, 0):
+        return look(f, m, initial=_start(initial), fixed_mask=own[0], moving_mask=own[1])
 
 
 def load(folder: str | Path, fixed: Imageable | None = None, moving: Imageable | None = None) -> Registration:

@@ -25,7 +25,7 @@ class Job:
     Attributes:
         fixed: the image that stays.
         moving: the image that is pulled back.
-        recipe: what to do.
+        recipe: what to do; "auto" if that is still to be chosen.
         initial: where to start.
         fixed_mask: where the fixed image counts.
         moving_mask: where the moving image counts.
@@ -41,7 +41,7 @@ class Job:
 
     fixed: Image
     moving: Image
-    recipe: Recipe
+    recipe: Recipe | str
     initial: Transform | None
     fixed_mask: Image | None
     moving_mask: Image | None
@@ -107,14 +107,15 @@ def read_job(options: Namespace) -> Job:
     return job
 
 
-def _recipe(options: Namespace) -> Recipe:
-    """The recipe that is named, or one around a network that falls back on it."""
-    recipe = api.find_recipe(options.recipe)
+def _recipe(options: Namespace) -> Recipe | str:
+    """The recipe that is named, or one around a network that falls back on it; "auto" is left to be chosen."""
+    auto = options.recipe == api.AUTO
     if options.model is None:
         if options.finetune is not None:
             raise InputError("--finetune refines the answer of a network; give one with --model")
-        return recipe
-    return learned(options.model, finetune=options.finetune, fallback=recipe)
+        return api.AUTO if auto else api.find_recipe(options.recipe)
+    fallback = api.find_recipe("default" if auto else options.recipe)
+    return learned(options.model, finetune=options.finetune, fallback=fallback)
 
 
 def _names(paths: Iterable[Path], ending: str) -> dict[str, Path]:

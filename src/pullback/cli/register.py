@@ -30,8 +30,8 @@ def parser() -> Parser:
                    "transform.h5, recipe.yaml, result.json, and what is asked for below")  # fmt: skip
 
     how = p.add_argument_group("how to register")
-    how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="default", help="what to do, see `pullback recipe "
-                     "list` (default: deformable)")  # fmt: skip
+    how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="auto", help="what to do, see `pullback recipe "
+                     "list` (default: auto, what suits the images, see `pullback recipe suggest`)")  # fmt: skip
     how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or cine-2d: its "
                      "answer is checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
     how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N steps of the "

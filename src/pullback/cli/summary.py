@@ -8,6 +8,8 @@ from pullback.registration import Registration
 def summary(result: Registration) -> str:
     """What was done, how it ended, and the figures that tell whether to look twice."""
     lines = [f"{result.recipe.name}: {'done' if result.ok else 'FAILED'}. {result.message}"]
+    if "chosen" in result.provenance:
+        lines.append(f"  recipe chosen  {result.provenance['chosen']}; --recipe decides otherwise")
     q = result.quality
     if q is not None:
         lines += [

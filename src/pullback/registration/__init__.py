@@ -13,6 +13,7 @@ from pullback.registration.register import register
 from pullback.registration.registration import Registration
 from pullback.registration.search import Search
 from pullback.registration.stage import Optimise, Stage
+from pullback.registration.suggest import Suggestion, suggest
 from pullback.registration.symmetric import Symmetric
 
 __all__ = [
@@ -30,7 +31,9 @@ __all__ = [
     "Search",
     "Stage",
     "Step",
+    "Suggestion",
     "Symmetric",
     "recipes",
     "register",
+    "suggest",
 ]

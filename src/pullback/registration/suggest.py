@@ -1,0 +1,118 @@
+"""suggest: which recipe suits two images, by what can be measured on them; evidence in docs/design_notes/suggest.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from pullback.image import Image
+from pullback.registration.initialise import AlignCentres
+from pullback.registration.recipe import Recipe
+from pullback.registration.recipes.linear import linear_stage
+from pullback.registration.register import register
+from pullback.space import Space
+from pullback.transforms import Affine, Transform, resample
+from pullback.typing import Tensor
+
+LEAST_CORRELATION = 0.42
+"""Above it two images count as of one contrast: pairs of one showed 0.46 or more, pairs of two 0.37 at most."""
+THICK_MM, THICK_RATIO = 4.0, 2.5
+"""Slices that are at least so far apart, and by this factor farther than the pixels within them, make a thick stack."""
+LOOK = 96
+"""Voxels along each axis when two images are compared, at most."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A recipe, and why.
+
+    Attributes:
+        recipe: its name.
+        reason: what was seen.
+        correlation: of the two images where there is tissue, once they lie on each other as well as a rigid map can.
+    """
+
+    recipe: str
+    reason: str
+    correlation: float
+
+    def __str__(self) -> str:
+        return f"{self.recipe} ({self.reason})"
+
+
+def suggest(
+    fixed: Image,
+    moving: Image,
+    *,
+    initial: Transform | None = None,
+    fixed_mask: Image | None = None,
+    moving_mask: Image | None = None,
+) -> Suggestion:
+    """The recipe for a deformable registration of two images of which nothing is known.
+
+    They are brought together rigidly by mutual information at a coarse resolution, which works for any contrast, and
+    then compared: if bright is bright in both, they are of one contrast.
+
+    Args:
+        fixed: the image that stays.
+        moving: the image that is pulled back.
+        initial: fixed world -> moving world, as known so far.
+        fixed_mask: how much each fixed voxel counts.
+        moving_mask: the same for the moving image.
+
+    Raises:
+        InputError: the images cannot be registered at all.
+
+    Example:
+        >>> from pullback.phantom import make
+        >>> pair = make("pair")
+        >>> suggest(pair.fixed, pair.moving).recipe
+        'deformable'
+    """
+    look = Recipe("look", "Rigid, roughly.", (AlignCentres(), linear_stage("rigid", finest=4)))
+    near = register(fixed, moving, look, initial=initial, fixed_mask=fixed_mask, moving_mask=moving_mask)
+    found = correlation(fixed, moving, near.transform)
+    alike = found >= LEAST_CORRELATION
+    flat = fixed.dimension == 2 or min(fixed.space.shape) == 1
+    thick = _thick(fixed.space) and _thick(moving.space)
+    seen = f"{'one contrast' if alike else 'two contrasts'}, correlation {found:.2f}"
+    seen += ", thick slices" if thick else ""
+    if alike:
+        return Suggestion("cardiac-sax" if thick else "deformable", seen, found)
+    return Suggestion("cardiac-multimodal" if thick or flat else "multimodal", seen, found)
+
+
+def correlation(fixed: Image, moving: Image, transform: Transform) -> float:
+    """Pearson's, of fixed and warped, where either is brighter than its median and the warped one is known.
+
+    The background is left out: it is dark in every contrast, and would make any two heads alike. 0 where too little of
+    the images meets, or one of them is constant there.
+    """
+    space = fixed.space.resized(tuple(min(n, LOOK) for n in fixed.space.shape))
+    one = Image(torch.ones_like(moving.data), moving.space)
+    inside = _read(one, transform, space) > 0.99
+    a = _read(fixed, Affine.identity(fixed.dimension), space)[inside]
+    b = _read(moving, transform, space)[inside]
+    if len(a) < 16:
+        return 0.0
+    bright = (a > a.median()) | (b > b.median())
+    both = torch.stack([a[bright], b[bright]])
+    if both.shape[1] < 16 or float(both.std(dim=1).min()) == 0:
+        return 0.0
+    return float(torch.corrcoef(both)[0, 1])
+
+
+def _read(image: Image, transform: Transform, space: Space) -> Tensor:
+    """The values of all channels one after another, double precision."""
+    return resample(image, transform, space).data.flatten().double()
+
+
+def _thick(space: Space) -> bool:
+    """Whether it is a stack of a few thick slices."""
+    if space.dimension != 3:
+        return False
+    widest = max(range(3), key=lambda axis: space.spacing[axis])
+    others = [space.spacing[axis] for axis in range(3) if axis != widest]
+    apart = space.spacing[widest]
+    return apart >= THICK_MM and apart >= THICK_RATIO * max(others) and space.shape[widest] <= min(space.shape)

@@ -1,0 +1,84 @@
+"""suggest: contrasts and thick slices are told apart, and naming what was chosen changes nothing."""
+
+import pytest
+import torch
+
+import pullback as pb
+from pullback.image import Image
+from pullback.phantom import heart_pair
+from pullback.registration.suggest import correlation, suggest
+from pullback.space import Space
+from pullback.transforms import Affine
+
+
+def thick(image: Image, slices: int = 6, apart: float = 8.0) -> Image:
+    """A stack of thick slices, each a little dimmer than the one before."""
+    data = torch.stack([image.data * (1 - 0.05 * k) for k in range(slices)], dim=1)
+    spacing = (apart, *image.space.spacing)
+    return Image(data, Space.of_array(data.shape[1:], spacing))
+
+
+@pytest.fixture(scope="module")
+def one_contrast():
+    return heart_pair(seed=1)
+
+
+@pytest.fixture(scope="module")
+def two_contrasts():
+    return heart_pair(moving_contrast="t2", seed=1)
+
+
+def test_one_contrast_is_deformable(one_contrast):
+    found = suggest(one_contrast.fixed, one_contrast.moving)
+    assert (found.recipe, found.correlation > 0.5) == ("deformable", True)
+    assert "one contrast" in str(found)
+
+
+def test_two_contrasts_of_a_picture(two_contrasts):
+    found = suggest(two_contrasts.fixed, two_contrasts.moving)
+    assert (found.recipe, found.correlation < 0.4) == ("cardiac-multimodal", True)
+    assert "two contrasts" in found.reason
+
+
+def test_a_negative_is_another_contrast(one_contrast):
+    negative = Image(one_contrast.moving.data.max() - one_contrast.moving.data, one_contrast.moving.space)
+    assert suggest(one_contrast.fixed, negative).correlation < 0
+
+
+def test_thick_slices(one_contrast):
+    found = suggest(thick(one_contrast.fixed), thick(one_contrast.moving))
+    assert found.recipe == "cardiac-sax"
+    assert "thick slices" in found.reason
+    assert suggest(thick(one_contrast.fixed, apart=1.5), thick(one_contrast.moving, apart=1.5)).recipe == "deformable"
+
+
+def test_background_makes_nothing_alike():
+    torch.manual_seed(0)
+    bright = torch.zeros(1, 40, 40)
+    bright[:, 10:30, 10:30] = 1
+    tissue = torch.rand(1, 20, 20) * 0.2
+    a, b = bright.clone(), bright.clone()
+    a[:, 10:30, 10:30] += tissue
+    b[:, 10:30, 10:30] -= tissue
+    found = correlation(Image.of(a[0]), Image.of(b[0]), Affine.identity(2))
+    assert found < -0.9
+    assert correlation(Image.of(a[0]), Image.of(a[0]), Affine.identity(2)) == pytest.approx(1)
+
+
+def test_images_apart_do_not_correlate(one_contrast):
+    assert correlation(one_contrast.fixed, one_contrast.moving, Affine.translation([1e4, 0.0])) == 0
+
+
+def test_auto_is_what_was_suggested(two_contrasts):
+    auto = pb.register(two_contrasts.fixed, two_contrasts.moving)
+    named = pb.register(two_contrasts.fixed, two_contrasts.moving, "cardiac-multimodal")
+    assert auto.recipe == named.recipe
+    assert auto.provenance["chosen"].startswith("cardiac-multimodal (two contrasts, correlation ")
+    assert "chosen" not in named.provenance
+    assert torch.equal(auto.warped.data, named.warped.data)
+
+
+def test_the_front_door_reads_files(tmp_path, one_contrast):
+    pb.write_image(one_contrast.fixed, tmp_path / "f.nii.gz")
+    pb.write_image(one_contrast.moving, tmp_path / "m.nii.gz")
+    assert pb.suggest(tmp_path / "f.nii.gz", tmp_path / "m.nii.gz").recipe == "deformable"
