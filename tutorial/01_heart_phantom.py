@@ -12,9 +12,9 @@ hand, and why two scans of one heart agree in millimetres and not in pixels.
 # A heart by hand
 # ---------------
 #
-# A short-axis slice cuts the heart across. The **left ventricle** (LV) is a thick ring, its muscle around its blood; the
-# **right ventricle** (RV) leans against it like a crescent with a thin wall. Two circles and half an elliptic ring are
-# enough for a drawing of 40 rows and 64 columns, 1 in the muscle and 0 elsewhere:
+# A short-axis slice cuts the heart across. The **left ventricle** (LV) is a thick ring, its muscle around its blood;
+# the **right ventricle** (RV) leans against it like a crescent with a thin wall. Two circles and half an elliptic
+# ring are enough for a drawing of 40 rows and 64 columns, 1 in the muscle and 0 elsewhere:
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,8 +37,8 @@ rv_wall &= x < 0  # only the left half of the picture
 heart_mask = (lv_wall | rv_wall).astype(float)
 
 # %%
-# An array is addressed by **(row, column)**: the row counts downwards, the column to the right, and pixel (0, 0) is the
-# one in the upper left corner. Its *centre* is at (0, 0); the pixel reaches from -0.5 to 0.5.
+# An array is addressed by **(row, column)**: the row counts downwards, the column to the right, and pixel (0, 0) is
+# the one in the upper left corner. Its *centre* is at (0, 0); the pixel reaches from -0.5 to 0.5.
 
 t = np.linspace(0, 2 * np.pi, 200)
 half = np.linspace(np.pi / 2, 3 * np.pi / 2, 100)
@@ -74,17 +74,17 @@ print(heart)
 # --------------------------
 #
 # What was printed says more than the array knew: voxels of 1 x 1 mm. A patient is measured in millimetres, so every
-# medical image carries, beside its numbers, a small matrix that says where they are. In pullback an ``Image`` is an array
-# with a ``Space``, and the matrix takes a **voxel index to a point of the world in mm**:
+# medical image carries, beside its numbers, a small matrix that says where they are. In pullback an ``Image`` is an
+# array with a ``Space``, and the matrix takes a **voxel index to a point of the world in mm**:
 
 np.set_printoptions(precision=3, suppress=True)
 matrix = heart.space.matrix.numpy()
 print(matrix)
 
 # %%
-# Read its columns. The first is what one step along the rows does (down by one row: 1 mm towards *minus* y), the second
-# what one step along the columns does (1 mm towards *minus* x), the third is the place of voxel (0, 0). Files of other
-# programs keep the same facts under three names, and you can read them off the matrix:
+# Read its columns. The first is what one step along the rows does (down by one row: 1 mm towards *minus* y), the
+# second what one step along the columns does (1 mm towards *minus* x), the third is the place of voxel (0, 0). Files
+# of other programs keep the same facts under three names, and you can read them off the matrix:
 #
 # - **spacing**: the lengths of the first columns, the distance between the centres of neighbouring voxels,
 # - **direction**: these columns divided by their lengths, which way the rows and columns of the array run,
@@ -98,10 +98,10 @@ print("spacing", spacing, "mm, origin", origin, "mm, direction", direction.tolis
 assert np.allclose(spacing, heart.space.spacing)
 
 # %%
-# Why the minus signs? World coordinates are **RAS+**: x grows towards the patient's *right*, y to the front (anterior), z
-# to the head (superior). Pictures are drawn as if we stood at the patient's feet and looked up: the patient's right is on
-# our left. So a step to the right *in the picture* is a step to the patient's left, towards minus x. An array that comes
-# without any geometry, like ours, is placed in just this way (so does ITK).
+# Why the minus signs? World coordinates are **RAS+**: x grows towards the patient's *right*, y to the front
+# (anterior), z to the head (superior). Pictures are drawn as if we stood at the patient's feet and looked up: the
+# patient's right is on our left. So a step to the right *in the picture* is a step to the patient's left, towards
+# minus x. An array that comes without any geometry, like ours, is placed in just this way (so does ITK).
 #
 # With the matrix, voxel to millimetres is one product. The middle of the left ventricle is voxel (20, 32):
 
@@ -116,9 +116,9 @@ assert np.allclose(back, voxel)
 # Another scan of the same heart
 # ------------------------------
 #
-# A scanner looks at the *patient* and not at an array. Let us be the scanner: a function that knows whether a point of
-# the world (in mm) is muscle, and a grid of points to ask at. Our heart in world coordinates is the same two circles and
-# ellipse about the point that we have just computed:
+# A scanner looks at the *patient* and not at an array. Let us be the scanner: a function that knows whether a point
+# of the world (in mm) is muscle, and a grid of points to ask at. Our heart in world coordinates is the same two
+# circles and ellipse about the point that we have just computed:
 
 
 def is_muscle(points):
@@ -150,8 +150,8 @@ coarse = pb.Image.of(is_muscle(coarse_space.grid().numpy()), space=coarse_space)
 print(coarse)
 
 # %%
-# Laid over each other as arrays, the two do not fit. Drawn where their matrices say, they do. No registration was needed:
-# the second scan is already *aligned*, it is only *sampled* in another way.
+# Laid over each other as arrays, the two do not fit. Drawn where their matrices say, they do. No registration was
+# needed: the second scan is already *aligned*, it is only *sampled* in another way.
 
 orange, blue = "#d55e00", "#0072b2"
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.5), width_ratios=[1, 1, 1.15])
@@ -200,15 +200,15 @@ assert apart_mm < 0.3
 # Exercise
 # --------
 #
-# Bring the second scan onto the grid of the first, so that both can be subtracted as arrays: for every voxel of the first
-# grid, find the nearest voxel of the second scan, and take its value (0 where there is none). Use numpy and the two
-# matrices only.
+# Bring the second scan onto the grid of the first, so that both can be subtracted as arrays: for every voxel of the
+# first grid, find the nearest voxel of the second scan, and take its value (0 where there is none). Use numpy and the
+# two matrices only.
 #
 # .. dropdown:: Hint
 #
-#    A voxel of the first grid has a place in mm (first matrix). That place has an index in the second scan (*inverse* of
-#    the second matrix). Both steps are one product of two matrices. Note the direction: you start from the grid that you
-#    want to *fill*.
+#    A voxel of the first grid has a place in mm (first matrix). That place has an index in the second scan (*inverse*
+#    of the second matrix). Both steps are one product of two matrices. Note the direction: you start from the grid
+#    that you want to *fill*.
 #
 # Solution
 # --------
@@ -224,9 +224,9 @@ by_hand = np.zeros(image_size)
 by_hand[inside] = coarse.numpy()[nearest[inside, 0], nearest[inside, 1]]
 
 # %%
-# Filling a grid by asking, for each of its voxels, where to look is called **pull-back**; it is what pullback is named
-# after, and the next page (:doc:`/tutorial/02_subpixel`) is all about it. In one line, with "nobody moved" (the identity) as
-# the transform:
+# Filling a grid by asking, for each of its voxels, where to look is called **pull-back**; it is what pullback is
+# named after, and the next page (:doc:`/tutorial/02_subpixel`) is all about it. In one line, with "nobody moved" (the
+# identity) as the transform:
 
 identity = pb.Affine.identity(2)
 resampled = pb.apply(identity, coarse, onto=heart, interpolation="nearest")
@@ -254,10 +254,10 @@ assert unlike < 0.1
 # Richer hearts
 # -------------
 #
-# Later pages need more than a drawing. ``pb.phantom.heart`` is a heart in a chest, with texture, noise and the shading of a
-# coil, in two contrasts: as **cine** (bright blood) and as **T2**-weighted image (dark blood). It knows its labels and can
-# beat (``phase``). Like our own scanner above it is a formula that is asked at the voxels of a grid, so that there is an
-# exact answer to every question that we are going to ask.
+# Later pages need more than a drawing. ``pb.phantom.heart`` is a heart in a chest, with texture, noise and the
+# shading of a coil, in two contrasts: as **cine** (bright blood) and as **T2**-weighted image (dark blood). It knows
+# its labels and can beat (``phase``). Like our own scanner above it is a formula that is asked at the voxels of a
+# grid, so that there is an exact answer to every question that we are going to ask.
 
 cine = pb.phantom.heart()
 t2 = pb.phantom.heart(contrast="t2")
@@ -278,8 +278,8 @@ axes[0].set_ylabel("mm")
 plt.show()
 
 # %%
-# Label 1 is the blood of the right ventricle, 2 the muscle of the left one, 3 its blood. The same tissue is bright in one
-# contrast and dark in the other, and the cavity shrinks when the heart contracts:
+# Label 1 is the blood of the right ventricle, 2 the muscle of the left one, 3 its blood. The same tissue is bright in
+# one contrast and dark in the other, and the cavity shrinks when the heart contracts:
 
 blood = cine.labels.numpy() == 3
 print(f"LV blood: {cine.image.numpy()[blood].mean():.2f} in the cine, {t2.image.numpy()[blood].mean():.2f} in T2")
@@ -295,13 +295,14 @@ assert area[1] < 0.7 * area[0]
 #
 # .. dropdown:: ... the header of the first scan says 2 mm instead of 1 mm?
 #
-#    The array, and its picture in pixels, are the same; the *heart* is twice as wide. A registration of it with the second
-#    scan must now find a scaling by two. A wrong spacing is the most common reason for an "impossible" registration.
+#    The array, and its picture in pixels, are the same; the *heart* is twice as wide. A registration of it with the
+#    second scan must now find a scaling by two. A wrong spacing is the most common reason for an "impossible"
+#    registration.
 #
 # .. dropdown:: ... somebody mirrors the array, ``heart_mask[:, ::-1]``, and keeps the matrix?
 #
-#    The file now says that the patient's right ventricle is on the left. Nothing in it looks wrong, and no rotation repairs
-#    it. Who turns the data over must turn the matrix too: ``space.flip(1)`` belongs to ``data.flip(1)``.
+#    The file now says that the patient's right ventricle is on the left. Nothing in it looks wrong, and no rotation
+#    repairs it. Who turns the data over must turn the matrix too: ``space.flip(1)`` belongs to ``data.flip(1)``.
 #
 # .. dropdown:: ... two scans have the same shape and spacing, but different origins?
 #
@@ -310,7 +311,8 @@ assert area[1] < 0.7 * area[0]
 #
 # .. dropdown:: ... an image is resampled onto a finer grid?
 #
-#    It gets more voxels, not more information: ``smooth`` above has 1 mm voxels and still the borders of a 1.4 mm scan.
+#    It gets more voxels, not more information: ``smooth`` above has 1 mm voxels and still the borders of a 1.4 mm
+#    scan.
 #
 # The first three, checked:
 
