@@ -22,6 +22,8 @@ import torch
 
 import pullback as pb
 
+plt.rcParams.update({"image.cmap": "gray", "figure.constrained_layout.use": True})
+
 image_size = (40, 64)  # rows, columns
 center = (20, 32)
 lv_inner, lv_outer = 6, 12  # radii in pixels

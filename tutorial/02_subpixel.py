@@ -27,6 +27,8 @@ from torch.nn.functional import affine_grid, grid_sample
 
 import pullback as pb
 
+plt.rcParams.update({"image.cmap": "gray", "figure.constrained_layout.use": True})
+
 heart = pb.phantom.short_axis()
 heart_mask = heart.numpy().astype(float)
 rows, columns = heart_mask.shape

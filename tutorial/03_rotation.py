@@ -43,6 +43,8 @@ from torch.nn.functional import affine_grid, grid_sample
 
 import pullback as pb
 
+plt.rcParams.update({"image.cmap": "gray", "figure.constrained_layout.use": True})
+
 habits = {
     "mathematics:\nx right, y up": ("x", (1, 0), "y", (0, 1)),
     "pictures:\nx right, y down": ("x", (1, 0), "y", (0, -1)),

@@ -37,6 +37,8 @@ from torch.nn.functional import affine_grid, grid_sample, mse_loss
 
 import pullback as pb
 
+plt.rcParams.update({"image.cmap": "gray", "figure.constrained_layout.use": True})
+
 torch.set_num_threads(1)  # the images are small: more threads would only wait for each other
 space = pb.phantom.short_axis().space
 rows, columns = space.shape
@@ -243,7 +245,8 @@ def looks_until(losses, level=0.002):
     return int(np.argmax(losses < level)) if (losses < level).any() else None
 
 
-print({name: looks_until(losses) for name, (_, _, losses, _) in runs.items()})
+for name, (_, _, losses, _) in runs.items():
+    print(f"{name:20} looks until the loss is below 0.002: {looks_until(losses)}")
 errors = {name: end_point_error(as_transform(best)) for name, (best, *_) in runs.items()}
 assert errors["Adam, 0.3"] < 0.1
 assert errors["L-BFGS"] < 0.1
@@ -363,15 +366,15 @@ fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", nco
 fig.colorbar(shown, ax=axes, label="root mean square difference")
 plt.show()
 
-print("distance from the truth at the end, pixels:", {" ".join(key): round(float(end), 2) for key, end in ends.items()})
+for (model, name), end in ends.items():
+    print(f"{model:18} {name:16} ends {end:.2f} pixels from the truth")
 assert all(end < 0.1 for (_, name), end in ends.items() if name != "gradient descent")
 assert np.linalg.norm(astray[-1] - true_shift) > 10
 
 # %%
 # Near the truth there is one round valley. Farther out are plateaus and ridges, where the ring of one heart lies
 # across the ring of the other; who starts there, like the dotted path, goes down somewhere else. L-BFGS makes a wild
-# guess now and then, even outside the picture; its line search takes it back. L-BFGS makes a wild guess now and then,
-# outside the picture even; its line search takes it back.
+# guess now and then, even outside the picture; its line search takes it back.
 #
 # From how far?
 # -------------
