@@ -436,7 +436,7 @@ assert result.ok
 assert end_point_error(result.transform) < 0.8
 
 # %%
-# A third of a pixel: not good enough for us. The recipe compares images by mutual information, since it must also
+# Some tenths of a pixel: not good enough for us. The recipe compares images by mutual information, since it must also
 # serve images of different contrast (:doc:`/tutorial/07_mutual_information`); on a drawing of two brightnesses that
 # is a blunt tool. A recipe is a value, so we put our three choices into it. (``pullback recipe show affine`` prints
 # it as a file to edit.)
@@ -458,7 +458,7 @@ def with_choices(recipe, similarity, optimiser):
 choices = {
     "GradientDescent()": GradientDescent(),
     "Adam(step_voxels=0.1)": Adam(step_voxels=0.1),
-    "LBFGS()": LBFGS(),
+    "LBFGS": LBFGS(shortest_voxels=1e-4),  # go on until a step moves no voxel farther than this
 }
 results = {
     name: pb.register(fixed_image, moving_image, with_choices(pb.recipes.affine(), MSE(), optimiser))
@@ -481,15 +481,15 @@ plt.show()
 for name, result in results.items():
     print(f"{name:22} {result.status.name}, {end_point_error(result.transform):.3f} mm, {result.seconds:.2f} s")
     assert result.ok
-assert end_point_error(results["LBFGS()"].transform) < 0.1
-assert end_point_error(results["GradientDescent()"].transform) < 0.1
+    assert end_point_error(result.transform) < 0.25
+assert end_point_error(results["LBFGS"].transform) < 0.1
 
 # %%
-# A few hundredths of a pixel apart, and below a tenth from the truth: the known warp is recovered.
-# ``pb.report.figure`` draws what one wants to see of any result, here the two images in two colours (grey where they
-# agree) before and after:
+# L-BFGS ends below a tenth of a pixel from the truth: the known warp is recovered. The other two stop a little
+# earlier. ``pb.report.figure`` draws what one wants to see of any result, here the two images in two colours (grey
+# where they agree) before and after:
 
-pb.report.figure(results["LBFGS()"], "overlay")
+pb.report.figure(results["LBFGS"], "overlay")
 
 # %%
 # What do you expect if ...
@@ -510,7 +510,7 @@ pb.report.figure(results["LBFGS()"], "overlay")
 # .. dropdown:: ... the moving image is twice as bright?
 #
 #    The hearts can no longer be made equal, and the mean squared error prefers what hides the difference. Here it
-#    shrinks the bright walls. Page :doc:`/tutorial/06_ncc` has the cure.
+#    makes the bright heart smaller. Page :doc:`/tutorial/06_ncc` has the cure.
 #
 # .. dropdown:: ... the start is outside the capture range, also of the pyramid?
 #
@@ -537,12 +537,14 @@ assert timid > 4
 
 bright, *_ = affine_register(2 * moving, fixed, mse, lambda p: torch.optim.Adam(p, lr=0.3), 200)
 print(f"twice as bright: {end_point_error(as_transform(bright)):.1f} mm")
+assert warp(moving, *matrix_and_shift(bright)).sum() < 0.97 * warped.sum()
 assert end_point_error(as_transform(bright)) > 5 * errors["Adam, 0.3"]
 
 far = pb.Affine.translation([-25.0, 0.0])  # the hearts hardly meet
-without = replace(pb.recipes.affine(), stages=with_choices(pb.recipes.affine(), MSE(), LBFGS()).stages[1:])
+mine = with_choices(pb.recipes.affine(), MSE(), choices["LBFGS"])
+without = replace(mine, stages=mine.stages[1:])
 lost = pb.register(fixed_image, moving_image, without, initial=far)
-saved = pb.register(fixed_image, moving_image, with_choices(pb.recipes.affine(), MSE(), LBFGS()), initial=far)
+saved = pb.register(fixed_image, moving_image, mine, initial=far)
 print(f"from far, without AlignCentres: {end_point_error(lost.transform):.1f} mm off")
 print(f"from far, with AlignCentres: {end_point_error(saved.transform):.2f} mm off")
 assert end_point_error(lost.transform) > 5
