@@ -39,6 +39,7 @@ import pullback as pb
 
 plt.rcParams.update({"image.cmap": "gray", "figure.constrained_layout.use": True})
 
+threads = torch.get_num_threads()
 torch.set_num_threads(1)  # the images are small: more threads would only wait for each other
 space = pb.phantom.short_axis().space
 rows, columns = space.shape
@@ -470,10 +471,13 @@ results = {
 # later levels of the recipe end at once). The plateau is the rigid stage, where rotation and shift alone can do no
 # more:
 
+histories = {
+    name: [loss for outcome in result.outcomes for level in outcome.history for loss in level.losses]
+    for name, result in results.items()
+}
 fig, axis = plt.subplots(figsize=(7, 3.3))
-for name, result in results.items():
-    history = [loss for outcome in result.outcomes for level in outcome.history for loss in level.losses]
-    axis.semilogy(history, label=f"{name}: {end_point_error(result.transform):.3f} mm")
+for name, history in histories.items():
+    axis.semilogy(history, label=f"{name}: {end_point_error(results[name].transform):.3f} mm")
 axis.set(title="rigid, then affine, in pullback", xlabel="step", ylabel="mean squared error")
 axis.legend()
 plt.show()
@@ -483,11 +487,12 @@ for name, result in results.items():
     assert result.ok
     assert end_point_error(result.transform) < 0.25
 assert end_point_error(results["LBFGS"].transform) < 0.1
+assert 2 * len(histories["LBFGS"]) < min(len(histories[name]) for name in choices if name != "LBFGS")
 
 # %%
-# L-BFGS ends below a tenth of a pixel from the truth: the known warp is recovered. The other two stop a little
-# earlier. ``pb.report.figure`` draws what one wants to see of any result, here the two images in two colours (grey
-# where they agree) before and after:
+# All three recover the known warp to about a tenth of a pixel or better, and L-BFGS takes by far the fewest steps.
+# ``pb.report.figure`` draws what one wants to see of any result, here the two images in two colours (grey where they
+# agree) before and after:
 
 pb.report.figure(results["LBFGS"], "overlay")
 
@@ -549,3 +554,5 @@ print(f"from far, without AlignCentres: {end_point_error(lost.transform):.1f} mm
 print(f"from far, with AlignCentres: {end_point_error(saved.transform):.2f} mm off")
 assert end_point_error(lost.transform) > 5
 assert end_point_error(saved.transform) < 0.1
+
+torch.set_num_threads(threads)
