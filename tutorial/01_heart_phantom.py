@@ -153,7 +153,8 @@ print(coarse)
 
 # %%
 # Laid over each other as arrays, the two do not fit. Drawn where their matrices say, they do. No registration was
-# needed: the second scan is already *aligned*, it is only *sampled* in another way.
+# needed: the second scan is already *aligned*, it is only *sampled* in another way. (More on this in
+# :doc:`/concepts`.)
 
 orange, blue = "#d55e00", "#0072b2"
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.5), width_ratios=[1, 1, 1.15])

@@ -194,8 +194,10 @@ def bump(t):
 
 
 # %%
-# So the reading of a whole line is a matrix: one row for each position, one column for each old value. Beyond its
-# ends a line is mirrored; more than half a pixel outside there is nothing.
+# So the reading of a whole line is a matrix: one row for each position, one column for each old value. A pixel has a
+# size, so within half a pixel beyond an end that end is read, and nothing farther out. Kernels that reach over an end
+# see the line mirrored there. (The loop above mixed in the padding value instead. Borders are a matter of choice;
+# :doc:`/tutorial/03_rotation` compares three.)
 
 
 def reading(at, n, kernel):
@@ -517,8 +519,8 @@ assert change > 0.1
 
 # %%
 # Half a pixel at the rim, nothing in the middle: too little to see, enough to spoil a measurement. In pullback you
-# meet neither trap: transforms speak millimetres, and [-1, 1] occurs in a single function that nobody else needs to
-# know.
+# meet neither trap: transforms speak millimetres (:doc:`/conventions`), and [-1, 1] occurs in a single function that
+# nobody else needs to know.
 #
 # What do you expect if ...
 # -------------------------

@@ -25,7 +25,7 @@ below a tenth of a pixel.
 # :doc:`/tutorial/01_heart_phantom` draws the heart twice: as it is, and seen through an affine map, with 5 x 5 points
 # to each pixel, which gives it soft borders. Neither image is resampled from the other.
 
-# sphinx_gallery_thumbnail_number = 4
+# sphinx_gallery_thumbnail_number = 5
 import time
 from dataclasses import replace
 
@@ -440,7 +440,7 @@ assert end_point_error(result.transform) < 0.8
 # Some tenths of a pixel: not good enough for us. The recipe compares images by mutual information, since it must also
 # serve images of different contrast (:doc:`/tutorial/07_mutual_information`); on a drawing of two brightnesses that
 # is a blunt tool. A recipe is a value, so we put our three choices into it. (``pullback recipe show affine`` prints
-# it as a file to edit.)
+# it as a file to edit, see :doc:`/recipes`.)
 
 from pullback.energy import MSE, Energy
 from pullback.optimise import LBFGS, Adam, GradientDescent

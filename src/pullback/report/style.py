@@ -55,7 +55,8 @@ class ReportFigure(Figure):
     @classmethod
     def sized(cls, width: float, height: float, style: Style) -> ReportFigure:
         """An empty figure of a size in inches."""
-        figure = cls(figsize=(width, height), dpi=120, facecolor=style.paper, layout="none")  # whatever the user likes
+        figure = cls(figsize=(width, height), dpi=120, facecolor=style.paper)
+        figure.set_layout_engine("none")  # whatever the user's settings say
         FigureCanvasAgg(figure)
         figure.style = style
         return figure
