@@ -32,6 +32,8 @@ def test_a_figure_shows_itself_in_a_notebook(style, paper, tmp_path):
 
 def test_a_figure_shows_itself_on_a_page_whatever_the_users_settings():
     with matplotlib.rc_context({"figure.constrained_layout.use": True}):
-        html = ReportFigure.sized(2.0, 1.0, LIGHT)._repr_html_()
+        figure = ReportFigure.sized(2.0, 1.0, LIGHT)
+        figure.add_axes((0.1, 0.1, 0.8, 0.8))
+        html = figure._repr_html_()  # would warn if another layout were tried
     assert html.startswith('<img src="data:image/png;base64,')
     assert "width: 200px" in html
