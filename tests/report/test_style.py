@@ -1,3 +1,4 @@
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image as Picture
@@ -27,3 +28,12 @@ def test_a_figure_shows_itself_in_a_notebook(style, paper, tmp_path):
     with Picture.open(tmp_path / "it.png") as picture:
         assert picture.size == (240, 120)
         assert picture.convert("RGB").getpixel((5, 5))[0] == paper
+
+
+def test_a_figure_shows_itself_on_a_page_whatever_the_users_settings():
+    with matplotlib.rc_context({"figure.constrained_layout.use": True}):
+        figure = ReportFigure.sized(2.0, 1.0, LIGHT)
+        figure.add_axes((0.1, 0.1, 0.8, 0.8))
+        html = figure._repr_html_()  # would warn if another layout were tried
+    assert html.startswith('<img src="data:image/png;base64,')
+    assert "width: 200px" in html

@@ -56,6 +56,7 @@ class ReportFigure(Figure):
     def sized(cls, width: float, height: float, style: Style) -> ReportFigure:
         """An empty figure of a size in inches."""
         figure = cls(figsize=(width, height), dpi=120, facecolor=style.paper)
+        figure.set_layout_engine("none")  # whatever the user's settings say
         FigureCanvasAgg(figure)
         figure.style = style
         return figure
@@ -66,6 +67,13 @@ class ReportFigure(Figure):
         buffer = BytesIO()
         self.savefig(buffer, format="png")
         return buffer.getvalue()
+
+    def _repr_html_(self) -> str:
+        """For pages that are made of scripts, where only HTML is shown."""
+        from base64 import b64encode  # noqa: PLC0415 - as above
+
+        picture, wide = b64encode(self._repr_png_()).decode(), round(100 * self.get_figwidth())
+        return f'<img src="data:image/png;base64,{picture}" style="width: {wide}px; max-width: 100%" alt="figure">'
 
 
 def fused(fixed: np.ndarray, moving: np.ndarray) -> np.ndarray:
