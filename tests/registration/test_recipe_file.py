@@ -69,7 +69,7 @@ class Halved(MSE):
 def test_a_class_that_someone_wrote_is_named_and_read_once_it_is_known(tmp_path, monkeypatch):
     stage = Optimise(Greedy(2.0), Energy(Halved()), GradientDescent(), Schedule((Level(2, 5),)))
     recipe = Recipe("own", "a measure of one's own", (stage,))
-    with pytest.raises(RecipeError, match="must be one of MSE, .*; got 'Halved'"):
+    with pytest.raises(RecipeError, match=r"must be one of MSE, .*; got 'Halved'"):
         round_trip(recipe, tmp_path)
     known = recipe_file.KINDS[Similarity]
     monkeypatch.setitem(recipe_file.KINDS, Similarity, (*known, Halved))
