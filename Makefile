@@ -9,9 +9,11 @@ ARGS    ?=
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+DOCS_STAMP := $(VENV)/.stamp-docs
+SITE  := docs/_build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs lint format types layers check clean bench-peers bench-accuracy
+.PHONY: help setup demo test examples docs tutorial lint format types layers check clean bench-peers bench-accuracy
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,8 +26,15 @@ demo: $(STAMP)  ## register the built-in example, write a report, say where it i
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --ignore=tests/docs $(ARGS)
 
-docs: $(STAMP)  ## run every example of the README, the pages in docs/ and the docstrings
+examples: $(STAMP)  ## run every example of the README, the pages in docs/ and the docstrings
 	@$(BIN)/python -m pytest -n $(WORKERS) tests/docs $(ARGS)
+
+docs: $(DOCS_STAMP)  ## build the site, the tutorial included; warnings are errors (PULLBACK_DATA=folder for real images)
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d $(SITE)/doctrees docs $(SITE)/html
+	@echo "The site: $(SITE)/html/index.html"
+
+tutorial: $(STAMP)  ## run the tutorial's pages as programs, keep their figures (PAGES="03 mutual"; PULLBACK_DATA=folder)
+	@$(BIN)/python docs/run_tutorial.py $(PAGES)
 
 lint: $(STAMP)  ## check style and formatting (ruff)
 	@$(BIN)/ruff check .
@@ -41,7 +50,7 @@ types: $(STAMP)  ## check the types (mypy)
 layers: $(STAMP)  ## check who imports whom (import-linter)
 	@$(BIN)/lint-imports
 
-check: test lint types layers docs  ## everything that CI checks
+check: test lint types layers examples tutorial docs  ## everything that CI checks
 
 bench-peers: $(STAMP)  ## compare with other tools, see docs/benchmarks.md (QUICK=1, STEPS="...", SIZE="192 224 192", REPEATS=3)
 	@$(BIN)/python benchmarks/peers/environments.py
@@ -53,7 +62,7 @@ bench-accuracy: $(STAMP)  ## accuracy beside other tools, see docs/accuracy.md (
 	@$(BIN)/python benchmarks/accuracy/table.py page
 
 clean:  ## remove the environment and everything that was made
-	rm -rf $(VENV) .bench build dist demo-result .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench build dist demo-result tutorial-result docs/_build docs/tutorial .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # torch comes from constraints.txt only: a bare `torch` is a download of several gigabytes on Linux.
@@ -66,4 +75,9 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard CMakeLists.txt native/*)
 	@echo "Setting up $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group test --group lint
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	@echo "Adding what the site is built with ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group docs
 	@touch $@

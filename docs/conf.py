@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # for site_style, which sphinx-gallery is given by name
+sys.path.insert(0, str(HERE))  # for plain_docstrings and site_style
 
 project = "pullback"
 author = "the pullback authors"
@@ -17,6 +17,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "plain_docstrings",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -34,6 +35,8 @@ autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # fields of a dataclass are described once, in its docstring
+napoleon_attr_annotations = False  # their types stand in the signature
 
 sphinx_gallery_conf = {
     "examples_dirs": str(HERE.parent / "tutorial"),

@@ -185,7 +185,7 @@ def main() -> None:
         "trade_picture": pictures(
             given.pictures / "benchmark_trade.svg",
             given.page,
-            "Seconds against error of the known warp, one mark for each tool",
+            "Seconds, and error of the known warp, of each tool: shorter bars are better",
             lambda path: draw_trade(trade, path),
         ),
         "sizes_picture": pictures(

@@ -23,6 +23,7 @@ STYLE = {
     "svg.fonttype": "none",
 }
 OWN, OTHERS = "#c8382f", ("#30638e", "#7a7a7a", "#2a9d8f", "#b08900", "#7b4ea3", "#444444", "#8a5a44")
+REST = "#9db0c2"
 
 
 MARKS = "osD^v"
@@ -41,22 +42,28 @@ def look(tool: str) -> dict[str, str]:
 
 
 def draw_trade(found: list[Result], path: Path) -> bool:
-    """Seconds against error, one mark for each tool; whether there was anything to draw."""
-    points = [(r, r.get("error_mean_voxels")) for r in found]
-    there = [(r, error) for r, error in points if error is not None]
+    """Seconds beside error, a pair of bars for each tool, fastest first; whether there was anything to draw."""
+    there = [(r, error) for r in found if (error := r.get("error_mean_voxels")) is not None]
     if not there:
         return False
-    with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(7.2, 3.4))
-        for r, error in there:
-            axes.plot(r.seconds, error, **look(r.tool), linestyle="none", markersize=7, label=NAMES.get(r.tool, r.tool))
-        axes.set_xscale("log")
-        axes.set_xlim(0.6 * min(r.seconds for r, _ in there), 1.6 * max(r.seconds for r, _ in there))
-        axes.set_ylim(0, 1.15 * max(error for _, error in there))
-        axes.set_xlabel("seconds, whole process")
-        axes.set_ylabel("mean error of the known warp, voxels")
-        axes.xaxis.set_major_formatter(PLAIN)
-        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    there.sort(key=lambda pair: -pair[0].seconds)  # bars grow from below
+    names = [NAMES.get(r.tool, r.tool) for r, _ in there]
+    colours = [OWN if r.tool.partition(":")[0] == "pullback" else REST for r, _ in there]
+    columns = {
+        "seconds, whole process": ([r.seconds for r, _ in there], "%.1f"),
+        "mean error of the known warp, voxels": ([error for _, error in there], "%.2f"),
+    }
+    with mpl.rc_context(STYLE | {"axes.grid": False, "axes.spines.bottom": False}):
+        figure, both = plt.subplots(1, 2, figsize=(8.6, 0.5 + 0.29 * len(there)), sharey=True)
+        for axes, (title, (values, digits)) in zip(both, columns.items(), strict=True):
+            bars = axes.barh(names, values, color=colours, height=0.68)
+            axes.bar_label(bars, fmt=digits, padding=3, fontsize=8)
+            axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
+            axes.set_xlim(0, 1.15 * max(values))
+            axes.set_xticks([])
+            axes.tick_params(axis="y", length=0)
+        for words, colour in zip(both[0].get_yticklabels(), colours, strict=True):
+            words.set(color=OWN if colour == OWN else "black", fontweight="bold" if colour == OWN else "normal")
         _save(figure, path)
     return True
 

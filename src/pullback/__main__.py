@@ -1,6 +1,6 @@
 """`python -m pullback` is the command line."""
 
-from pullback.cli.main import main
+from pullback.cli.main import process
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(process())

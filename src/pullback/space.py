@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -91,7 +92,7 @@ class Space:
         """Number of axes: 2 or 3."""
         return len(self.shape)
 
-    @property
+    @cached_property
     def spacing(self) -> tuple[float, ...]:
         """Distance in mm between neighbouring voxel centres along each axis, in data order."""
         return tuple(self.matrix[:-1, :-1].norm(dim=0).tolist())
@@ -106,13 +107,13 @@ class Space:
         """The (D, D) part of the matrix: one voxel step along each axis, in mm."""
         return self.matrix[:-1, :-1]
 
-    @property
+    @cached_property
     def inverse(self) -> Matrix:
         """World mm -> voxel index, (D+1, D+1)."""
         inverse: Tensor = torch.linalg.inv(self.matrix)
         return inverse
 
-    @property
+    @cached_property
     def centre(self) -> Tensor:
         """The middle of the field of view, world mm, (D,)."""
         return self.to_world(torch.tensor([(n - 1) / 2 for n in self.shape], dtype=torch.float64))

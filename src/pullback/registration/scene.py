@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
+import numpy as np
 import torch
 
 from pullback import ops
@@ -105,7 +106,7 @@ class Scene:
         found = []
         for _ in range(count):
             best = int(score.argmax())
-            at = [int(i) for i in torch.unravel_index(torch.tensor(best), score.shape)]
+            at = [int(i) for i in np.unravel_index(best, score.shape)]  # torch's takes sympy along
             if float(alike.flatten()[best]) <= 0:
                 break
             shift = [k if k < n else k - p for k, n, p in zip(at, self.grid.shape, here.shape, strict=True)]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from pullback.errors import InputError
@@ -40,13 +41,15 @@ class Affine(Transform):
         if tuple(matrix.shape) not in ((3, 3), (4, 4)):
             raise InputError(f"an affine transform needs a 3x3 (2D) or 4x4 (3D) matrix; got {tuple(matrix.shape)}")
         d = matrix.shape[-1] - 1
-        values = matrix.detach()
-        if not bool(torch.isfinite(values).all()):
+        values = (
+            matrix.detach().numpy()
+        )  # NumPy: thousands are made during a registration, and torch is slow on 9 numbers
+        if not np.isfinite(values).all():
             raise InputError("an affine transform needs a finite matrix; got NaN or infinity")
-        last = torch.eye(d + 1, dtype=torch.float64)[-1]
-        if not torch.allclose(values[-1], last, atol=1e-9):
-            raise InputError(f"the last row of an affine matrix must be {last.tolist()}; got {values[-1].tolist()}")
-        if abs(float(torch.linalg.det(values[:-1, :-1]))) < 1e-12:
+        last = [0.0] * d + [1.0]
+        if np.abs(values[-1] - last).max() > 1e-9:
+            raise InputError(f"the last row of an affine matrix must be {last}; got {values[-1].tolist()}")
+        if abs(np.linalg.det(values[:-1, :-1])) < 1e-12:
             raise InputError("an affine matrix must be invertible; this one flattens space")
         object.__setattr__(self, "matrix", matrix)
 

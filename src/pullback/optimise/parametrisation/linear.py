@@ -94,11 +94,7 @@ class Linear(Parametrisation):
             raise SpaceError(f"{self.name}: {space!r} has the axes 0 to {space.dimension - 1}, in data order")
         free = [a for a in range(space.dimension) if a in wanted and space.shape[a] > 1]
         others = [a for a in range(space.dimension) if a not in free]
-        axes = torch.linalg.qr(space.linear[:, [*free, *others]]).Q[:, : len(free)]  # orthonormal, in the free plane
-        local = _generators(self.freedom, len(free))
-        world = torch.einsum("ia,nab,jb->nij", axes, local, axes)
-        turns = math.comb(len(free), 2) if self.freedom == "affine_without_shear" else None
-        return Freedoms(world / radius(space, free), axes.T.contiguous(), turns)
+        return _freedoms(self.freedom, tuple(free), tuple(others), space)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +126,15 @@ class Freedoms:
             turn, stretch = (torch.linalg.matrix_exp(part.sum(dim=0)) for part in each.tensor_split([self.turns]))
             linear = turn @ stretch
         return linear, values[n:] @ self.shifts
+
+
+@lru_cache(maxsize=32)  # asked for at every step of the optimiser
+def _freedoms(freedom: Freedom, free: Shape, others: Shape, space: Space) -> Freedoms:
+    """What may change along the axes `free` of a grid."""
+    axes = torch.linalg.qr(space.linear[:, [*free, *others]]).Q[:, : len(free)]  # orthonormal, in the free plane
+    world = torch.einsum("ia,nab,jb->nij", axes, _generators(freedom, len(free)), axes)
+    turns = math.comb(len(free), 2) if freedom == "affine_without_shear" else None
+    return Freedoms(world / radius(space, free), axes.T.contiguous(), turns)
 
 
 @lru_cache(maxsize=32)
