@@ -1,13 +1,13 @@
 """Recipes as YAML: what is written can be read, and what cannot be used is refused with a sentence."""
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pullback.energy import LNCC, MSE, Bending, Energy, Term, WeightedSum
+from pullback.energy import LNCC, MSE, Bending, Energy, Similarity, Term, WeightedSum
 from pullback.errors import RecipeError
 from pullback.optimise import SVF, Adam, GradientDescent, Greedy, Level, Linear, Schedule
 from pullback.registration import AlignCentres, Optimise, Prepare, Recipe, Search, Symmetric, recipe_file
@@ -53,6 +53,27 @@ def test_the_file_leaves_nothing_out_and_explains_every_value(name):
         line for line in text.splitlines()[1:] if "#" not in line and not line.strip().startswith(("- kind", "kind"))
     ]
     assert bare == []
+
+
+@dataclass(frozen=True)
+class Halved(MSE):
+    """Half of it.
+
+    Attributes:
+        factor: what remains.
+    """
+
+    factor: float = 0.5
+
+
+def test_a_class_that_someone_wrote_is_named_and_read_once_it_is_known(tmp_path, monkeypatch):
+    stage = Optimise(Greedy(2.0), Energy(Halved()), GradientDescent(), Schedule((Level(2, 5),)))
+    recipe = Recipe("own", "a measure of one's own", (stage,))
+    with pytest.raises(RecipeError, match=r"must be one of MSE, .*; got 'Halved'"):
+        round_trip(recipe, tmp_path)
+    known = recipe_file.KINDS[Similarity]
+    monkeypatch.setitem(recipe_file.KINDS, Similarity, (*known, Halved))
+    assert round_trip(recipe, tmp_path) == recipe
 
 
 def made(similarity):
