@@ -106,7 +106,7 @@ def summary(one: Set, rows: Sequence[Row]) -> str:
         columns = {"corner_mm": "error of the corners, mm, median"}
     here = [key for key in columns if any(row.get(key) for row in rows)]
     success = ["below 2 mm"] if one.judge in ("corner_mm", "epe_mm") else []
-    head = ("tool", "cases", *(columns[key] for key in here), *success, "worst case", "seconds, median")
+    head = ("tool", "cases", *(columns[key] for key in here), *success, "worst case")
     lines = []
     for method in methods(one, rows):
         found = wholes(rows, method)
@@ -115,11 +115,10 @@ def summary(one: Set, rows: Sequence[Row]) -> str:
         below = sum(value(row, one.judge) < SUCCESS_MM for row in found)
         cells += [f"{below} of {len(found)}"] if success else []
         count = str(len(ran)) if len(ran) == len(found) else f"{len(ran)} of {len(found)}"
-        seconds = number(statistics.median(value(row, "seconds") for row in found))
-        lines.append((called(one, method), count, *cells, _worst(one, ran), seconds))
+        lines.append((called(one, method), count, *cells, _worst(one, ran)))
     first = once(row for row in rows if row["label"] == "mean")
     old = {key: _mean(first, _earlier(key)) for key in here}
-    lines.append(("_before_", "-", *(old[key] for key in here), *["-"] * len(success), "-", "-"))
+    lines.append(("_before_", "-", *(old[key] for key in here), *["-"] * len(success), "-"))
     return table(head, lines)
 
 
