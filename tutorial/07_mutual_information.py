@@ -388,7 +388,7 @@ for ax, (title, image) in zip(axes[1:], {"cine and T2": t2, "cine and shaded T2"
     ax.set(title=title, xlabel="shift from the truth (mm)")
 axes[1].sharey(axes[2])
 axes[1].set_ylabel("loss, below its highest")
-axes[1].legend(loc="lower left")
+axes[2].legend(loc="lower left")
 plt.show()
 
 left = {name: depth["cine and shaded T2", name] / depth["cine and T2", name] for name in measures}
