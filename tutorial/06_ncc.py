@@ -328,3 +328,4 @@ covered = same.clone()
 covered[48:] = 8.0
 halved = {m: error_mm(rigid_register(fixed, covered, losses[m])) for m in ("NCC", "LNCC")}
 print("half of it covered:", {m: f"{e:.2f} mm" for m, e in halved.items()})
+assert halved["LNCC"] < 1 < 5 < halved["NCC"]
