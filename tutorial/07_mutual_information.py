@@ -149,9 +149,9 @@ axes[1].legend()
 plt.show()
 
 # %%
-# Solution: cine and T2
-# ---------------------
-# The data: a cine and a T2 image of one patient, where the T2 image has been deformed. If the environment variable
+# The data
+# --------
+# A cine and a T2 image of one patient, where the T2 image has been deformed. If the environment variable
 # ``PULLBACK_DATA`` names a folder that holds ``realSCMR.npz`` (or another file with the same keys), it is read;
 # otherwise the phantom makes a pair of its own, with exact truth and labels.
 
@@ -202,8 +202,9 @@ half_mm = torch.tensor(
 )
 
 # %%
-# The registration. Six numbers, all in mm: how far the matrix moves a point at the edge of the picture, and the
-# shift.
+# Solution: cine and T2
+# ---------------------
+# Six numbers, all in mm: how far the matrix moves a point at the edge of the picture, and the shift.
 
 
 def affine(params, points):
@@ -234,6 +235,12 @@ gain = [mutual_information(fixed, image).item() for image in (moving, warped)]
 print(f"mutual information {gain[0]:.3f} -> {gain[1]:.3f} nats")
 assert gain[1] > 1.05 * gain[0]
 
+if path is not None:  # T2 before it was deformed: what the warped image should look like
+    answer = scaled(data["T2"]).flatten()
+    like = [np.corrcoef(image.flatten(), answer)[0, 1] for image in (moving, warped)]
+    print(f"correlation with the T2 image that was not deformed {like[0]:.2f} -> {like[1]:.2f}")
+    assert like[1] > like[0]
+
 # %%
 # How good is it? Not by the loss, but by what it did not see: the labels of the heart, and the true deformation,
 # where they are known. To compare, the six numbers become a transform in the world of the images (in mm; world x
@@ -245,10 +252,13 @@ def as_transform(params):
     return pb.Affine.about(linear.double(), -params[4:].double(), fixed_image.space.centre)
 
 
+known = fixed_labels is not None and truth is not None
+
+
 def judged(name, transform):
     """Mean error in the heart in mm, and mean Dice, where they can be known; NaN where not."""
     error, dice = math.nan, math.nan
-    if fixed_labels is not None:
+    if known:
         inside = fixed_labels.data > 0
         error = float(pb.evaluate.end_point_error(transform, truth, fixed_image.space, inside).nanmean())
         dice = pb.evaluate.mean_dice(fixed_labels, pb.apply(transform, moving_labels, onto=fixed_image))
@@ -259,7 +269,6 @@ def judged(name, transform):
 scores = {"before": judged("before", pb.Affine.identity(2))}
 scores["MI by hand"] = judged("MI, by hand", as_transform(found))
 scores["MSE by hand"] = judged("MSE, by hand", as_transform(by_mse))
-known = fixed_labels is not None
 assert not known or scores["MI by hand"][0] < 0.6 * scores["before"][0]
 assert not known or scores["MI by hand"][1] > scores["before"][1] + 0.02
 assert path is None or not known or scores["MSE by hand"][0] > 2 * scores["MI by hand"][0]
@@ -315,7 +324,7 @@ assert not known or scores["cardiac-multimodal"][1] > scores["before"][1] + 0.02
 space_ = fixed_image.space
 apart = (results["affine"].transform.displace(space_) - as_transform(found).displace(space_)).norm(dim=0)
 print(f"affine by hand and by pullback are {apart.mean():.2f} mm apart on average")
-assert apart.mean() < 3
+assert not known or apart.mean() < 3
 
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.5))
 for ax, (name, result) in zip(axes, results.items(), strict=False):
