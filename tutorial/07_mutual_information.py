@@ -256,12 +256,13 @@ known = fixed_labels is not None and truth is not None
 
 
 def judged(name, transform):
-    """Mean error in the heart in mm, and mean Dice, where they can be known; NaN where not."""
-    error, dice = math.nan, math.nan
-    if known:
-        inside = fixed_labels.data > 0
-        error = float(pb.evaluate.end_point_error(transform, truth, fixed_image.space, inside).nanmean())
-        dice = pb.evaluate.mean_dice(fixed_labels, pb.apply(transform, moving_labels, onto=fixed_image))
+    """Mean error in the heart in mm, and mean Dice, where labels and truth are known; NaN where not."""
+    if not known:
+        print(f"{name:20s} no labels and no truth with this file: look at the squares")
+        return math.nan, math.nan
+    inside = fixed_labels.data > 0
+    error = float(pb.evaluate.end_point_error(transform, truth, fixed_image.space, inside).nanmean())
+    dice = pb.evaluate.mean_dice(fixed_labels, pb.apply(transform, moving_labels, onto=fixed_image))
     print(f"{name:20s} error {error:6.2f} mm, Dice {dice:.3f}")
     return error, dice
 

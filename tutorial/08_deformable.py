@@ -288,10 +288,10 @@ scores["default"] = judged('pb.register(..., "deformable")', default.transform, 
 assert scores["default"]["error"] < 0.3 * before["error"]
 
 # %%
-# All of them within about half a millimetre, less than a third of a pixel. The default recipe, which must not assume that
-# blood is as bright in both, is a millimetre away: where you know more than it does, say so, here by the recipe
-# "cardiac-sax". Below, how much each model makes an area shrink (blue) or grow (red), beside the truth. The white ring
-# about the cavity is muscle: it thickens, and keeps its area.
+# All of them within about half a millimetre, less than a third of a pixel. The default recipe, which must not assume
+# that blood is as bright in both, is a millimetre away: where you know more than it does, say so, here by the recipe
+# "cardiac-sax". Below, how much each model makes an area shrink (blue) or grow (red), beside the truth. The white
+# ring about the cavity is muscle: it thickens, and keeps its area.
 
 fig, axes = plt.subplots(2, 4, figsize=(10, 4.3))
 for column, (name, transform) in enumerate({"truth": pair.truth, **found}.items()):
