@@ -200,8 +200,8 @@ assert min(by_hand[measure]["inverted"] for measure in losses) > 10
 
 # %%
 # Read the table by its columns. A wrong **gain and offset** cost MSE its precision: it moves bright things to where
-# the error is cheapest. Under strong **shading** MSE is lost, NCC half a millimetre or so off, and LNCC as good as
-# ever, since within 25 mm shading is nearly a gain and an offset. With **inverted** contrast all of them fail.
+# the error is cheapest. Under strong **shading** MSE is lost, NCC some tenths of a millimetre off, and LNCC as good
+# as ever, since within 25 mm shading is nearly a gain and an offset. With **inverted** contrast all of them fail.
 #
 # The sign
 # --------
