@@ -19,10 +19,10 @@ def plane_turns(step_degrees: float) -> dict[str, Matrix]:
 
     Example:
         >>> list(plane_turns(120.0))
-        ['turned by 0 degrees', 'turned by 120 degrees', 'turned by 240 degrees']
+        ['turned by about 0 degrees', 'turned by about 120 degrees', 'turned by about 240 degrees']
     """
     count = max(1, round(360 / step_degrees))
-    return {f"turned by {a:g} degrees": rotation([a], 2) for a in (k * 360 / count for k in range(count))}
+    return {f"turned by about {a:g} degrees": rotation([a], 2) for a in (k * 360 / count for k in range(count))}
 
 
 def quarter_turns(axes: Matrix) -> dict[str, Matrix]:
