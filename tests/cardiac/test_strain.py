@@ -57,7 +57,7 @@ def ring_labels(space):
 
 
 @pytest.mark.parametrize("degrees", [0, 25])
-@pytest.mark.parametrize("shape, spacing", [((80, 60), (1.0, 1.4)), ((3, 80, 60), (9.0, 1.0, 1.4))])
+@pytest.mark.parametrize(("shape", "spacing"), [((80, 60), (1.0, 1.4)), ((3, 80, 60), (9.0, 1.0, 1.4))])
 def test_a_ring_that_keeps_its_area(shape, spacing, degrees):
     space = turned(shape, spacing, degrees)
     labels, r = ring_labels(space)
@@ -102,9 +102,12 @@ def test_sectors_lie_where_their_names_say():
     found, points = strain(cine.transforms[0], cine.labels[0]), cine.labels[0].space.grid()
     middle = points[cine.labels[0].data == 2].mean(dim=0)
     at = {k: points[found.sectors == k].mean(dim=0) - middle for k in range(1, 7)}  # x is right, y is anterior
-    assert at[1][1] > 5 and at[4][1] < -5
-    assert all(at[k][0] > 5 for k in (2, 3)) and all(at[k][0] < -5 for k in (5, 6))
-    assert at[2][1] > at[3][1] and at[6][1] > at[5][1]
+    assert at[1][1] > 5
+    assert at[4][1] < -5
+    assert all(at[k][0] > 5 for k in (2, 3))
+    assert all(at[k][0] < -5 for k in (5, 6))
+    assert at[2][1] > at[3][1]
+    assert at[6][1] > at[5][1]
 
 
 def test_what_cannot_be_strained_is_said():

@@ -2,8 +2,8 @@
 
 `T` maps a point of the fixed frame (the end of diastole) to where it is in another one. Its gradient `F = dT/dx` is a
 matrix at each point, and E = (F^T F - I) / 2 is the Green-Lagrange strain: what a short line of muscle along the unit
-vector n becomes, (length / length at rest)^2 = 1 + 2 n^T E n. Rotation leaves no trace in it. n is radial (away from the
-axis of the ventricle) or circumferential (around it); both lie in the plane of the slice. Fung, A First Course in
+vector n becomes, (length / length at rest)^2 = 1 + 2 n^T E n. Rotation leaves no trace in it. n is radial (away from
+the axis of the ventricle) or circumferential (around it); both lie in the plane of the slice. Fung, A First Course in
 Continuum Mechanics, 1994, chapter 5.
 """
 
@@ -21,9 +21,7 @@ from pullback.transforms import Transform
 from pullback.typing import Float, Int, Shaped, Tensor
 
 SECTORS = ("anterior", "anteroseptal", "inferoseptal", "inferior", "inferolateral", "anterolateral")
-"""Of 60 degrees each, in the order of the segments of the American Heart Association. Cerqueira et al., Circulation 105, 2002."""
-SEPTAL = 2
-"""Sectors from the front to the middle of the septum."""
+"""Of 60 degrees each, as the American Heart Association counts segments. Cerqueira et al., Circulation 105, 2002."""
 FRONT = {2: (0.0, 1.0), 3: (0.0, 1.0, 1.0)}
 """Where the front of the heart looks in the world: towards A (and S); in 2D towards the second axis."""
 
@@ -83,9 +81,7 @@ def green_lagrange(transform: Transform, space: Space, step_voxels: float = 1.0)
     d = space.dimension
     if transform.dimension != d:
         raise InputError(f"a {transform.dimension}D transform has no strain on {space!r}")
-    slopes = torch.zeros(
-        d, d, *space.shape, dtype=torch.float64
-    )  # of the displacement, mm for each voxel along an axis
+    slopes = torch.zeros(d, d, *space.shape, dtype=torch.float64)  # mm for each voxel along an axis
     for axis in (axis for axis, n in enumerate(space.shape) if n > 1):
         ahead, behind = (transform.displace(_moved(space, axis, s * step_voxels)).double().cpu() for s in (1, -1))
         slopes[:, axis] = (ahead - behind) / (2 * step_voxels)
@@ -125,9 +121,7 @@ def strain(
     inside = data == wall
     if not bool(inside.any()):
         found = ", ".join(str(int(v)) for v in data.unique())
-        raise InputError(
-            f"the labels hold no {wall}, which should be the wall of the left ventricle; they hold {found}"
-        )
+        raise InputError(f"the labels hold no {wall}, which should be the left ventricular wall; they hold {found}")
     tensor = green_lagrange(transform, space, step_voxels)
     radial, around = _directions(inside, space)
     along = [

@@ -1,7 +1,7 @@
 """Fives as if written by hand, for learning to register without a data set.
 
-A five is two strokes: the bar, and the stem with its bowl. Both are smooth curves through points that are moved a little for
-each five, then slanted, widened and turned; the pen is round and of another thickness each time.
+A five is two strokes: the bar, and the stem with its bowl. Both are smooth curves through points that are moved a
+little for each five, then slanted, widened and turned; the pen is round and of another thickness each time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pullback.phantom.seeds import stream
 from pullback.typing import Float, Tensor
 
 SIDE, HEIGHT = 28, 18
-"""Pixels: of the picture, and of the longer side of the line that the pen follows, so that fives are as large as MNIST's."""
+"""Pixels: of the picture, and of the longer side of the line that the pen follows, about as in MNIST."""
 BAR = ((0.12, 0.76), (0.13, 0.58), (0.14, 0.38))
 BOWL = ((0.14, 0.38), (0.28, 0.35), (0.46, 0.32), (0.40, 0.52), (0.53, 0.73), (0.75, 0.71), (0.89, 0.50), (0.83, 0.24))
 """Points (row, column) that the strokes go through, in heights of the digit; the first of the bowl ends the bar."""

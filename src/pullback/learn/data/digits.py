@@ -93,7 +93,7 @@ def medmnist(name: str, folder: Path | None = None, group: int | None = None) ->
 
 
 def paired(pictures: np.ndarray, groups: list[str]) -> Pairs:
-    """Any two of some 8-bit pictures, (n, rows, columns) or (n, rows, columns, channels), on a grid that halves thrice."""
+    """Any two of some 8-bit pictures, (n, rows, columns) or (n, rows, columns, channels), padded."""
     values = to_float32(pictures) / 255
     values = values[:, None] if values.ndim == 3 else values.movedim(-1, 1)
     short = [-n % 2 ** (PAD + 1) for n in values.shape[2:]]  # 28 + 2 + 2 = 32
