@@ -120,7 +120,7 @@ def strain(
     space, data = labels.space, labels.data.cpu()
     inside = data == wall
     if not bool(inside.any()):
-        found = ", ".join(str(int(v)) for v in data.unique())
+        found = ", ".join(str(v) for v in sorted(set(data.flatten().tolist())))
         raise InputError(f"the labels hold no {wall}, which should be the left ventricular wall; they hold {found}")
     tensor = green_lagrange(transform, space, step_voxels)
     radial, around = _directions(inside, space)

@@ -53,7 +53,8 @@ def _chest(seed: int, number: int) -> Float[Tensor, "28 28"]:
     spine = 0.1 * torch.exp(-((x / 0.1) ** 2))
     film = body * (0.68 + spine + ribs - (0.36 + 0.06 * bones) * lungs) + 0.08 * shade * x
     film = 0.5 + (0.8 + 0.3 * gain) * (film - 0.5) + 0.08 * shade
-    return (film + NOISE * torch.randn(SIDE, SIDE, generator=draw)).clamp(0, 1)
+    noisy: Tensor = film + NOISE * torch.randn(SIDE, SIDE, generator=draw)
+    return noisy.clamp(0, 1)
 
 
 def _inside(level: Tensor, width: float) -> Tensor:

@@ -40,15 +40,15 @@ def handwritten_fives(count: int, seed: int = 0) -> Float[Tensor, "count 28 28"]
         raise InputError(f"at least one five is needed; got {count}")
     points = torch.tensor(BAR + BOWL[1:])
     drawn = torch.rand(count, points.numel() + 4, generator=stream(seed, "fives"))
-    points = points + BEND * (2 * drawn[:, 4:].unflatten(1, points.shape) - 1)
+    points = points + BEND * (2 * drawn[:, 4:].reshape(count, *points.shape) - 1)
     lines = torch.cat([_curve(points[:, : len(BAR)]), _curve(points[:, len(BAR) - 1 :])], dim=1)
     slant, width, turn, pen = (drawn[:, :4] * torch.tensor([0.6, 0.35, 0.3, 1.1])).T
     one = torch.ones_like(slant)
-    lines = lines @ torch.stack([one, 0.1 - slant, 0.15 - turn, 0.75 + width], dim=1).unflatten(1, (2, 2))
+    lines = lines @ torch.stack([one, 0.1 - slant, 0.15 - turn, 0.75 + width], dim=1).reshape(count, 2, 2)
     low, high = lines.amin(dim=1, keepdim=True), lines.amax(dim=1, keepdim=True)
     lines = (lines - (low + high) / 2) * HEIGHT / (high - low).amax(dim=2, keepdim=True) + (SIDE - 1) / 2
-    parts = zip(lines.split(AT_ONCE), pen.split(AT_ONCE), strict=True)
-    return torch.cat([_inked(line, radius[:, None] + 0.75) for line, radius in parts])
+    parts = [slice(k, k + AT_ONCE) for k in range(0, count, AT_ONCE)]  # distances of all at once take much memory
+    return torch.cat([_inked(lines[part], pen[part, None] + 0.75) for part in parts])
 
 
 def _curve(points: Float[Tensor, "b k 2"]) -> Float[Tensor, "b n 2"]:
@@ -63,5 +63,5 @@ def _curve(points: Float[Tensor, "b k 2"]) -> Float[Tensor, "b n 2"]:
 def _inked(lines: Float[Tensor, "b n 2"], radius: Float[Tensor, "b 1"]) -> Float[Tensor, "b 28 28"]:
     """Black within the pen's radius of a line, with a border a pixel wide."""
     axis = torch.arange(float(SIDE))
-    far = torch.cdist(torch.cartesian_prod(axis, axis).expand(len(lines), -1, -1), lines).amin(dim=2)
-    return (radius - far + 0.5).clamp(0, 1).unflatten(1, (SIDE, SIDE))
+    far: Tensor = torch.cdist(torch.cartesian_prod(axis, axis).expand(len(lines), -1, -1), lines).amin(dim=2)
+    return (radius - far + 0.5).clamp(0, 1).reshape(-1, SIDE, SIDE)
