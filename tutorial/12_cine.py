@@ -318,6 +318,9 @@ if exact is not None:
     assert misses["radial"] < 5
 
 # %%
+# How far to trust it
+# -------------------
+#
 # On the synthetic heart both curves lie near the exact ones; radial strain pays a little for the smoothness. On a
 # real one nobody knows the truth, but the signs are right, and one can say how far to trust the numbers.
 # Circumferential strain of the whole wall is what programs for this agree on best; a healthy mean is about -18 % (as

@@ -1,4 +1,4 @@
-"""Strain of real hearts: nobody knows the truth, but the wall shortens around the cavity and thickens, in every patient."""
+"""Strain of real hearts: nobody knows the truth, but the wall shortens around the cavity and thickens."""
 
 import pytest
 
