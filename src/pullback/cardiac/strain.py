@@ -117,11 +117,7 @@ def strain(
         >>> strain(cine.transforms[1], cine.labels[0])
         Strain(radial 31.5 %, circumferential -18.7 %)
     """
-    space, data = labels.space, labels.data.cpu()
-    inside = data == wall
-    if not bool(inside.any()):
-        found = ", ".join(str(v) for v in sorted(set(data.flatten().tolist())))
-        raise InputError(f"the labels hold no {wall}, which should be the left ventricular wall; they hold {found}")
+    space, data, inside = labels.space, labels.data.cpu(), wall_of(labels, wall)
     tensor = green_lagrange(transform, space, step_voxels)
     radial, around = _directions(inside, space)
     along = [
@@ -131,6 +127,19 @@ def strain(
     if right is not None and bool((data == right).any()):
         sectors = _sectors(inside, data == right, radial, space)
     return Strain(tensor, along[0], along[1], sectors, space)
+
+
+def wall_of(labels: Labels, wall: int) -> Shaped[Tensor, "*spatial"]:
+    """Where the left ventricular wall is.
+
+    Raises:
+        InputError: there is no such label.
+    """
+    inside = labels.data.cpu() == wall
+    if not bool(inside.any()):
+        found = ", ".join(str(v) for v in sorted(set(labels.data.flatten().tolist())))
+        raise InputError(f"the labels hold no {wall}, which should be the left ventricular wall; they hold {found}")
+    return inside
 
 
 def _moved(space: Space, axis: int, voxels: float) -> Space:
