@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pullback import energy, evaluate, learn, optimise, phantom, report
+    from pullback import cardiac, energy, evaluate, learn, optimise, phantom, report
     from pullback.api import apply, from_landmarks, load, register, register_group, suggest, template, track
     from pullback.errors import FileFormatError, InputError, PullbackError, PullbackWarning, RecipeError, SpaceError
     from pullback.image import Image, Labels, Points
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "pullback": ("energy", "evaluate", "learn", "optimise", "phantom", "report"),
+    "pullback": ("cardiac", "energy", "evaluate", "learn", "optimise", "phantom", "report"),
     "pullback.api": ("apply", "from_landmarks", "load", "register", "register_group", "suggest", "template", "track"),
     "pullback.errors": (
         "FileFormatError",
@@ -78,6 +78,7 @@ __all__ = [
     "Transform",
     "Velocity",
     "apply",
+    "cardiac",
     "energy",
     "evaluate",
     "from_landmarks",

@@ -57,6 +57,24 @@ def test_a_4d_file(run, files, cine):
     assert again.space.same_as(pb.read_image(files / "seg.nii.gz").space)
 
 
+def test_strain_of_the_wall(run, files):
+    out = files / "out"
+    asked = ("track", files / "cine.nii.gz", "--out", out, "--labels", files / "seg.nii.gz", "--no-movie")
+    answer = run(*asked, "--wall", "2", "--right-ventricle", "1")
+    assert answer.code == 0, answer.err
+    with (out / "strain.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["seconds"] for row in rows] == ["0.0000", "0.2000", "0.4000", "0.6000"]
+    assert float(rows[0]["radial_percent"]) == 0
+    assert float(rows[1]["radial_percent"]) > 10
+    assert float(rows[1]["circumferential_percent"]) < -10
+    assert float(rows[1]["circumferential_inferoseptal_percent"]) < 0
+    wrong = run(*asked, "--wall", "7")
+    assert wrong.code == 2
+    assert "hold no 7" in wrong.err
+    assert run(*asked[:4], "--wall", "2").code == 2  # without labels
+
+
 def test_a_folder_of_frames_in_the_order_of_their_numbers(run, files, cine):
     answer = run("track", files / "frames", "--out", files / "out", "--no-movie", "--fixed-frame", 1, "-q")
     assert (answer.code, answer.out) == (0, "")

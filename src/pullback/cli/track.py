@@ -41,6 +41,10 @@ def parser() -> Parser:
                       "labels.nii.gz; the motion is summed up there")  # fmt: skip
     also.add_argument("--transforms", action="store_true", help="also a displacement file for each frame, for "
                       "`pullback apply`")  # fmt: skip
+    also.add_argument("--wall", metavar="N", type=whole, help="the number of the left ventricular wall in --labels: "
+                      "also its strain in each frame, strain.csv")  # fmt: skip
+    also.add_argument("--right-ventricle", metavar="N", type=whole, help="with --wall: that of the right ventricle, "
+                      "for strain by sector")  # fmt: skip
     also.add_argument("--no-movie", action="store_true", help="no tracking.gif")
     run = p.add_argument_group("how to run")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
@@ -53,12 +57,18 @@ def run(options: Namespace) -> int:
     """Read, track, write."""
     from pullback import api, io
     from pullback.cardiac import cine
+    from pullback.cardiac.strain import wall_of
+    from pullback.cardiac.strain_file import FILE, write_strain
 
     inputs = {path.resolve() for path in (*options.cine, options.labels, options.mask) if path is not None}
     if inputs & {(options.out / name).resolve() for name in cine.FILES}:
         raise UsageError(f"an input would be overwritten by the result in {options.out}; choose another folder")
+    if options.wall is not None and options.labels is None:
+        raise UsageError("--wall is a number in the labels of the fixed frame; give --labels, too")
     frames = cine.read_frames(options.cine[0] if len(options.cine) == 1 else options.cine)
     labels = None if options.labels is None else io.read_labels(options.labels)
+    if options.wall is not None and labels is not None:
+        wall_of(labels, options.wall)  # a wrong number is told now, not after the tracking
     with progress(options.quiet, options.verbose) as watch:
         result = api.track(
             frames, options.recipe, fixed_frame=options.fixed_frame, cyclic=not options.not_cyclic, mask=options.mask,
@@ -68,6 +78,9 @@ def run(options: Namespace) -> int:
         result, options.out, labels=labels, frame_seconds=frames.frame_seconds, with_movie=not options.no_movie,
         transforms=options.transforms,
     )  # fmt: skip
+    if options.wall is not None and labels is not None:
+        write_strain(result, labels, options.out / FILE, wall=options.wall, right=options.right_ventricle,
+                     frame_seconds=frames.frame_seconds)  # fmt: skip
     if not options.quiet:
         print(_summary(result))
         print(f"written to {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")

@@ -33,7 +33,7 @@ def parser() -> Parser:
     p.add_argument("data", metavar="DATA", nargs="?", help="a CSV file (columns fixed,moving or image; perhaps labels, "
                    "subject, split) or a folder of images")  # fmt: skip
     p.add_argument("--dataset", metavar="NAME", help="instead of DATA: mnist:5, medmnist:NAME, phantom:cine, "
-                   "phantom:cine:3d")  # fmt: skip
+                   "phantom:cine:3d, phantom:fives, phantom:chest")  # fmt: skip
     p.add_argument("--recipe", metavar="NAME|FILE.yaml", default="diffeomorphic-2d", help="what to train and how: "
                    "voxelmorph-2d, swift-2d, diffeomorphic-2d, diffeomorphic-3d (default: %(default)s)")  # fmt: skip
     p.add_argument("--out", metavar="DIR", type=file, help="folder of the training")

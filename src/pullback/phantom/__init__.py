@@ -7,7 +7,9 @@ drawn, never resampled: the truth that comes with them has no interpolation erro
 from pullback.phantom.anatomy import Anatomy
 from pullback.phantom.beating import Cine, beating_heart
 from pullback.phantom.catalogue import make, names, options
+from pullback.phantom.chest import chest_films
 from pullback.phantom.contrast import Contrast
+from pullback.phantom.handwriting import handwritten_fives
 from pullback.phantom.heart import Phantom, heart, heart_space
 from pullback.phantom.heart_pair import heart_pair
 from pullback.phantom.heartbeat import Heartbeat, contraction_at
@@ -31,7 +33,9 @@ __all__ = [
     "add_bias",
     "add_noise",
     "beating_heart",
+    "chest_films",
     "contraction_at",
+    "handwritten_fives",
     "heart",
     "heart_pair",
     "heart_space",

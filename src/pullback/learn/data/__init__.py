@@ -4,6 +4,7 @@ from pullback.learn.data.augment import Augmentation
 from pullback.learn.data.cines import cine
 from pullback.learn.data.dataset import Dataset, split
 from pullback.learn.data.digits import medmnist, mnist
+from pullback.learn.data.drawn import chests, fives
 from pullback.learn.data.files import Grid, all_pairs, from_files
 from pullback.learn.data.named import dataset
 from pullback.learn.data.pairs import PairBatch, Pairs, mixed
@@ -15,8 +16,10 @@ __all__ = [
     "PairBatch",
     "Pairs",
     "all_pairs",
+    "chests",
     "cine",
     "dataset",
+    "fives",
     "from_files",
     "medmnist",
     "mixed",

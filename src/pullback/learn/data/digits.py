@@ -64,7 +64,7 @@ def mnist(digit: int | None = 5, folder: Path | None = None) -> Dataset:
                               f"{2 * (VALIDATION + TEST)} are needed")  # fmt: skip
     cuts = {"train": slice(0, -VALIDATION - TEST), "validation": slice(-VALIDATION - TEST, -TEST),
             "test": slice(-TEST, None)}  # fmt: skip
-    parts = {name: _pairs(pictures[cut], [str(g) for g in groups[:TUTORIAL_DIGITS][cut]]) for name, cut in cuts.items()}
+    parts = {name: paired(pictures[cut], [str(g) for g in groups[:TUTORIAL_DIGITS][cut]]) for name, cut in cuts.items()}
     return Dataset(f"MNIST digits {'0-9' if digit is None else digit}", licence="unknown (MNIST)", **parts)
 
 
@@ -87,13 +87,13 @@ def medmnist(name: str, folder: Path | None = None, group: int | None = None) ->
         keep = np.ones(len(pictures), bool) if group is None else labels[:, 0] == group
         if keep.sum() < 2:
             raise FileFormatError(f"{path} holds {keep.sum()} picture(s) of class {group} for {split}; choose another")
-        parts[split] = _pairs(pictures[keep], [str(label) for label in labels[keep, 0]])
+        parts[split] = paired(pictures[keep], [str(label) for label in labels[keep, 0]])
     chosen = "" if group is None else f" class {group}"
     return Dataset(f"MedMNIST {name}{chosen}", licence="see medmnist.com", **parts)
 
 
-def _pairs(pictures: np.ndarray, groups: list[str]) -> Pairs:
-    """Any two of some 8-bit pictures, (n, rows, columns) or (n, rows, columns, channels)."""
+def paired(pictures: np.ndarray, groups: list[str]) -> Pairs:
+    """Any two of some 8-bit pictures, (n, rows, columns) or (n, rows, columns, channels), padded."""
     values = to_float32(pictures) / 255
     values = values[:, None] if values.ndim == 3 else values.movedim(-1, 1)
     short = [-n % 2 ** (PAD + 1) for n in values.shape[2:]]  # 28 + 2 + 2 = 32

@@ -8,17 +8,21 @@ from pullback.errors import InputError
 from pullback.learn.data.cines import cine
 from pullback.learn.data.dataset import Dataset
 from pullback.learn.data.digits import medmnist, mnist
+from pullback.learn.data.drawn import chests, fives
 from pullback.learn.data.files import Grid, from_files
 
-NAMES = "mnist, mnist:5, medmnist:NAME, medmnist:NAME:CLASS, phantom:cine, phantom:cine:3d"
+NAMES = (
+    "mnist, mnist:5, medmnist:NAME, medmnist:NAME:CLASS, phantom:cine, phantom:cine:3d, phantom:fives, phantom:chest"
+)
+DRAWN = {"fives": fives, "chest": chests}
 
 
 def dataset(name: str | Path, *, grid_of: Grid | None = None, atlas: Path | None = None, seed: int = 0) -> Dataset:
     """A data set by its name, from a CSV file, or from a folder.
 
     Args:
-        name: mnist (all digits), mnist:5, medmnist:pneumoniamnist (with :1 for one class), phantom:cine (:3d), or a
-            path; see `from_files`.
+        name: mnist (all digits), mnist:5, medmnist:pneumoniamnist (with :1 for one class), phantom:cine (:3d),
+            phantom:fives, phantom:chest, or a path; see `from_files`.
         grid_of: the grid to work on, for files and phantoms.
         atlas: an image onto which all others are registered, for files.
         seed: of the split, or of the phantoms.
@@ -40,6 +44,8 @@ def dataset(name: str | Path, *, grid_of: Grid | None = None, atlas: Path | None
     if kind == "phantom" and rest in ("cine", "cine:2d", "cine:3d"):
         size = grid_of or Grid()
         return cine(3 if rest.endswith("3d") else 2, shape=size.shape, spacing_mm=size.spacing_mm, seed=seed)
+    if kind == "phantom" and rest in DRAWN:
+        return DRAWN[rest](seed=seed)
     if not Path(name).exists():
         raise InputError(f"there is no data {str(name)!r}; give a CSV file, a folder of images, or one of {NAMES}")
     return from_files(name, grid_of=grid_of, atlas=atlas, seed=seed)
