@@ -108,7 +108,15 @@ struct Splines {
                 Grid size, int threads), (coefficients, control, channels, splines, dense, size, threads))         \
   X(void, ffd_backward, (float* coefficients, Grid control, int channels, const Splines& splines,                  \
                          const float* dense, Grid size, int threads),                                              \
-    (coefficients, control, channels, splines, dense, size, threads))
+    (coefficients, control, channels, splines, dense, size, threads))                                              \
+  X(void, ffd_sample, (const float* coefficients, Grid control, int channels, const Reading& where, float* values,  \
+                       int threads), (coefficients, control, channels, where, values, threads))                     \
+  X(void, ffd_sample_backward, (const float* coefficients, Grid control, int channels, const Reading& where,        \
+                                const float* gradient, float* to_displacement, int threads),                        \
+    (coefficients, control, channels, where, gradient, to_displacement, threads))                                   \
+  X(void, ffd_sample_adjoint, (float* coefficients, Grid control, int channels, const Reading& where,               \
+                               const float* gradient, int threads),                                                 \
+    (coefficients, control, channels, where, gradient, threads))
 
 #define PB_DECLARE(type, name, parameters, arguments) type name parameters;
 namespace PB_ISA {

@@ -63,6 +63,9 @@ def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
     yield "linear", gradients(lambda m, u: ops.sample(image, m, u, mix), matrix, field)
     yield "matrix alone", gradients(lambda m, x: ops.sample(image, m, field, x), matrix, mix)
     yield "pair sums", tuple(ops.pair_sums(fixed, warped, matrix, field / 4, mix, weight, 0.4))
+    places, spline = field / 3, random(1, d, *[n // 4 for n in size], seed=5)
+    for name, at in (("upright", upright / 4), ("turned", turned / 4)):
+        yield f"ffd_sample {name}", gradients(lambda c, u, a=at: ops.ffd_sample(c, a, u, mix), spline, places)
     yield "smooth", (ops.smooth(field, [1.7, 0.5, 2.6][:d]),)
     yield "force", (ops.force(image, image.flip(2), mix),)
     yield "inside", (ops.inside(size, matrix, field, mix),)

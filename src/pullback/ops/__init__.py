@@ -9,7 +9,8 @@ from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops._memory import reused
 from pullback.ops.compose import compose
 from pullback.ops.exponential import exponential
-from pullback.ops.ffd import ffd, ffd_fit, ffd_points, ffd_slopes
+from pullback.ops.ffd import ffd, ffd_fit
+from pullback.ops.ffd_sample import ffd_points, ffd_sample, ffd_slopes
 from pullback.ops.force import force
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
@@ -33,6 +34,7 @@ __all__ = [
     "ffd",
     "ffd_fit",
     "ffd_points",
+    "ffd_sample",
     "ffd_slopes",
     "force",
     "inside",

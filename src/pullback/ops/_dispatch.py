@@ -33,6 +33,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "joint_histogram": ("cpu", "reference"),
     "mind": ("cpu", "reference"),
     "ffd": ("cpu", "reference"),
+    "ffd_sample": ("cpu", "reference"),
     "exponential": ("cpu", "reference"),
     "jacobian": ("cpu", "reference"),
     "resize": ("cpu", "reference"),
