@@ -48,6 +48,8 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
     def cubic(u: torch.Tensor) -> torch.Tensor:
         return ops.sample(moving, identity, u, mix, interpolation="cubic")
 
+    fifth = torch.eye(d, d + 1, dtype=torch.float64) / 5
+    fifth[:, -1] = 1.1
     control = torch.randn(1, d, *[math.ceil(n / 5) + 3 for n in size], generator=generator)
     return {
         "sample": (lambda: ops.sample(moving, identity, field, mix), d + 1, 1),
@@ -75,6 +77,9 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
         ),
         "mind": (lambda: ops.mind(moving, (1,) * d, (2,) * d), 1, 12 if d == 3 else 4),
         "ffd + gradient": (lambda: backward(lambda c: ops.ffd(c, size, (0.2,) * d, (1.1,) * d), control), d, d),
+        "ffd_sample + gradient": (
+            lambda: backward(lambda c: ops.ffd_sample(c, fifth, field, mix / 5), control), 3 * d, d
+        ),
         "jacobian": (lambda: ops.jacobian(field, mix), d, 1),
         "resize": (lambda: ops.resize(moving, tuple(n // 2 for n in size)), 1, 0),
     }  # fmt: skip
