@@ -245,3 +245,11 @@ PB_EXPORT void pb_ffd_sample_adjoint(float* coefficients, const int64_t control[
   PB_CALL(ffd_sample_adjoint,
           (coefficients, grid(control), channels, reading(displacement, matrix, mix, shape, dim), gradient, threads))
 }
+
+PB_EXPORT double pb_sampled_mse(const float* fixed, const float* moving, const int64_t size[3], int channels,
+                                const float* displacement, const double* matrix, const double* mix,
+                                const int64_t shape[3], int dim, const float* weight, float scale,
+                                float* to_displacement, double* to_matrix, double* to_mix, int threads) {
+  PB_CALL(sampled_mse, (fixed, moving, grid(size), channels, reading(displacement, matrix, mix, shape, dim), weight,
+                        scale, to_displacement, to_matrix, to_mix, threads))
+}

@@ -116,7 +116,11 @@ struct Splines {
     (coefficients, control, channels, where, gradient, to_displacement, threads))                                   \
   X(void, ffd_sample_adjoint, (float* coefficients, Grid control, int channels, const Reading& where,               \
                                const float* gradient, int threads),                                                 \
-    (coefficients, control, channels, where, gradient, threads))
+    (coefficients, control, channels, where, gradient, threads))                                                    \
+  X(double, sampled_mse, (const float* fixed, const float* moving, Grid size, int channels, const Reading& where,    \
+                          const float* weight, float scale, float* to_displacement, double* to_matrix,               \
+                          double* to_mix, int threads),                                                              \
+    (fixed, moving, size, channels, where, weight, scale, to_displacement, to_matrix, to_mix, threads))
 
 #define PB_DECLARE(type, name, parameters, arguments) type name parameters;
 namespace PB_ISA {

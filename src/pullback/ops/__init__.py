@@ -23,11 +23,13 @@ from pullback.ops.ncc import ncc
 from pullback.ops.pair_sums import PairSums, pair_sums
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
+from pullback.ops.sampled_mse import abreast, sampled_mse
 from pullback.ops.smooth import smooth
 
 __all__ = [
     "PairSums",
     "Row",
+    "abreast",
     "compose",
     "explain",
     "exponential",
@@ -51,6 +53,7 @@ __all__ = [
     "reused",
     "sample",
     "sample_points",
+    "sampled_mse",
     "smooth",
     "use_kernels",
 ]

@@ -27,6 +27,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "force": ("cpu", "reference"),
     "largest": ("cpu", "reference"),
     "mse": ("cpu", "reference"),
+    "sampled_mse": ("cpu", "reference"),
     "ncc": ("cpu", "reference"),
     "pair_sums": ("cpu", "reference"),
     "lncc": ("cpu", "reference"),

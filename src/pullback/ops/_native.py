@@ -31,6 +31,7 @@ def library() -> ctypes.CDLL | None:
             found = ctypes.CDLL(str(path))
             if found.pb_version() == VERSION:
                 found.pb_lncc.restype = ctypes.c_double
+                found.pb_sampled_mse.restype = ctypes.c_double
                 found.pb_largest.restype = ctypes.c_float
                 found.pb_instruction_set.restype = ctypes.c_char_p
                 return found

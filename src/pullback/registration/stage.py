@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 from pullback import ops
 from pullback.energy import Compared, Energy, Pair, described
@@ -151,6 +152,7 @@ class Optimise(Stage):
         self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: Teller
     ) -> Solution:
         """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
+        compared = self._arranged(compared)
         there = self._drawn(compared)
         objective = Objective(
             lambda p: there.loss(self.model.build(p)),
@@ -183,6 +185,12 @@ class Optimise(Stage):
         )
         return replace(drawn, parts=tuple(parts))
 
+    def _arranged(self, compared: Compared) -> Compared:
+        """The same, its moving images laid out for random places, where those are wanted."""
+        if self.samples is None:
+            return compared
+        return replace(compared, parts=tuple(_with(part, "moving") for part in compared.parts))
+
     def _drawn(self, compared: Compared, seed: int = SEED) -> Compared:
         """The same at random places, where those are wanted."""
         if self.samples is None:
@@ -191,7 +199,7 @@ class Optimise(Stage):
             replace(part, pair=scattered(part.pair, self.samples, seed)) if isinstance(part, ImagePart) else part
             for part in compared.parts
         ]
-        return replace(compared, parts=tuple(parts))
+        return replace(compared, parts=tuple(_with(part, "fixed") for part in parts))
 
     def _redrawn(self, compared: Compared, number: int) -> Callable[[Params], Tensor]:
         """The loss at other random places; each set has a number."""
@@ -233,6 +241,14 @@ class Teller:
         levels, steps = len(self.schedule.levels), self.schedule.levels[self.number - 1].steps
         share = self.done + self.part * step / steps
         self.watch(Step(self.stage, self.number, levels, step, steps, loss, share))
+
+
+def _with(part: Part, image: Literal["fixed", "moving"]) -> Part:
+    """The part with one of its images as its measure reads it fastest."""
+    if not isinstance(part, ImagePart):
+        return part
+    arranged = part.similarity.arranged(getattr(part.pair, image))
+    return replace(part, pair=replace(part.pair, **{image: arranged}))
 
 
 def level_work(level: Level) -> float:
