@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 from pullback import ops
 from pullback.energy import Compared, Energy, Pair, described
@@ -152,7 +151,8 @@ class Optimise(Stage):
         self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: Teller
     ) -> Solution:
         """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
-        compared = self._arranged(compared)
+        if self.samples is not None:
+            compared = replace(compared, parts=tuple(map(_laid_out, compared.parts)))
         there = self._drawn(compared)
         objective = Objective(
             lambda p: there.loss(self.model.build(p)),
@@ -185,21 +185,11 @@ class Optimise(Stage):
         )
         return replace(drawn, parts=tuple(parts))
 
-    def _arranged(self, compared: Compared) -> Compared:
-        """The same, its moving images laid out for random places, where those are wanted."""
-        if self.samples is None:
-            return compared
-        return replace(compared, parts=tuple(_with(part, "moving") for part in compared.parts))
-
     def _drawn(self, compared: Compared, seed: int = SEED) -> Compared:
         """The same at random places, where those are wanted."""
         if self.samples is None:
             return compared
-        parts = [
-            replace(part, pair=scattered(part.pair, self.samples, seed)) if isinstance(part, ImagePart) else part
-            for part in compared.parts
-        ]
-        return replace(compared, parts=tuple(_with(part, "fixed") for part in parts))
+        return replace(compared, parts=tuple(_scattered(part, self.samples, seed) for part in compared.parts))
 
     def _redrawn(self, compared: Compared, number: int) -> Callable[[Params], Tensor]:
         """The loss at other random places; each set has a number."""
@@ -243,12 +233,19 @@ class Teller:
         self.watch(Step(self.stage, self.number, levels, step, steps, loss, share))
 
 
-def _with(part: Part, image: Literal["fixed", "moving"]) -> Part:
-    """The part with one of its images as its measure reads it fastest."""
+def _laid_out(part: Part) -> Part:
+    """The part with its moving image as its measure reads it fastest, again and again."""
     if not isinstance(part, ImagePart):
         return part
-    arranged = part.similarity.arranged(getattr(part.pair, image))
-    return replace(part, pair=replace(part.pair, **{image: arranged}))
+    return replace(part, pair=replace(part.pair, moving=part.similarity.arranged(part.pair.moving)))
+
+
+def _scattered(part: Part, samples: int, seed: int) -> Part:
+    """The part at random places, its fixed image likewise."""
+    if not isinstance(part, ImagePart):
+        return part
+    pair = scattered(part.pair, samples, seed)
+    return replace(part, pair=replace(pair, fixed=part.similarity.arranged(pair.fixed)))
 
 
 def level_work(level: Level) -> float:
