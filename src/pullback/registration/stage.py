@@ -109,24 +109,25 @@ class Optimise(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
-        solution: Solution | None = None
+        found: list[Solution] = []  # of the last level, until the next one starts from it: its memory is then free
         history: list[LevelHistory] = []
         done = 0.0
         for number, level in enumerate(self.schedule.levels, start=1):
             pair = at_level(fixed, moving, level, self.energy.keys)
-            known = initial if solution is None else self.model.build(solution.params)
-            if shared(pair, known) < LEAST_OVERLAP:
+            if shared(pair, self._known(found, initial)) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
             space = pair.fixed_space
-            start = partial(self._start, solution, space, initial, str(fixed.data.device))
+            start = partial(self._start, found, space, initial, str(fixed.data.device))
             told = Teller(self.name, self.schedule, number, done / self.work, level_work(level) / self.work, watch)
             with ops.reused():
-                solution = self._level(self._compared(pair, known), start, space.finest, level, told)
-            history.append(LevelHistory(space.spacing, solution.history))
+                found.append(
+                    self._level(self._compared(pair, self._known(found, initial)), start, space.finest, level, told)
+                )
+            history.append(LevelHistory(space.spacing, found[0].history))
             done += level_work(level)
-            if not solution.status.ok:
+            if not found[0].status.ok:
                 break
-        assert solution is not None
+        solution = found[0]
         return Outcome(self.name, self.model.build(solution.params), solution.status, tuple(history))
 
     def _compared(self, pair: Pair, known: Transform) -> Compared:
@@ -142,10 +143,14 @@ class Optimise(Stage):
         pair = replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
         return replace(part, similarity=energy.similarity, pair=pair)
 
-    def _start(self, coarser: Solution | None, space: Space, initial: Transform, device: str) -> Params:
-        if coarser is None:
+    def _known(self, coarser: list[Solution], initial: Transform) -> Transform:
+        return self.model.build(coarser[0].params) if coarser else initial
+
+    def _start(self, coarser: list[Solution], space: Space, initial: Transform, device: str) -> Params:
+        """The numbers to start from; takes the coarser level's out of the list."""
+        if not coarser:
             return self.model.start(space, initial, device)
-        return self.model.refine(coarser.params, space)
+        return self.model.refine(coarser.pop().params, space)
 
     def _level(
         self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: Teller
