@@ -74,7 +74,7 @@ class GradientDescent(Optimiser):
         length = objective.model.length(gradient)
         scale = -step_mm / length if length > 0 else 0.0
         if self.momentum == 0:
-            params = objective.model.moved(params, gradient, scale)
+            params = objective.model.stepped(params, gradient, scale)
             del gradient  # a volume of vectors that need not wait for the rest
             return objective.model.settled(params), replace(state, step_mm=step_mm, loss=loss), loss
         step = kept = scale * gradient

@@ -79,9 +79,9 @@ class Greedy(Parametrisation):
 
     def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """See `Parametrisation`."""
-        return self.settled(self.moved(params, step, scale))
+        return self.settled(self.stepped(params, step, scale))
 
-    def moved(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
+    def stepped(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """See `Parametrisation`."""
         mix = params.space.inverse[:-1, :-1]
         return replace(params, values=ops.compose(params.values[None], step[None], mix, scale)[0])
