@@ -29,8 +29,8 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
     d = len(size)
     generator = torch.Generator().manual_seed(0)
     fixed, moving = (ops.smooth(torch.rand(1, 1, *size, generator=generator), [2.0] * d) for _ in range(2))
-    coarse = torch.randn(1, d, *[max(2, n // 24) for n in size], generator=generator) * 3
-    field = ops.resize(coarse, size).contiguous()
+    smooth = torch.randn(1, d, *[max(2, n // 24) for n in size], generator=generator) * 3
+    field = ops.resize(smooth, size).contiguous()
     identity, mix = torch.eye(d, d + 1, dtype=torch.float64), torch.eye(d, dtype=torch.float64)
 
     def backward(call: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> None:
@@ -48,7 +48,13 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
     def cubic(u: torch.Tensor) -> torch.Tensor:
         return ops.sample(moving, identity, u, mix, interpolation="cubic")
 
+    fifth = torch.eye(d, d + 1, dtype=torch.float64) / 5
+    fifth[:, -1] = 1.1
     control = torch.randn(1, d, *[math.ceil(n / 5) + 3 for n in size], generator=generator)
+    few = tuple(max(1, n // 3) for n in size)  # places, far apart, and descriptors half as fine as the volume
+    places, coarse = ops.resize(field, few).contiguous() / 2, tuple(max(1, n // 2) for n in size)
+    features, there = (ops.abreast(torch.rand(1, 12, *s, generator=generator)) for s in (coarse, few))
+    apart = 1.5 * identity
     return {
         "sample": (lambda: ops.sample(moving, identity, field, mix), d + 1, 1),
         "sample + gradient": (lambda: backward(read, field), 2 * d + 3, d + 1),
@@ -75,6 +81,12 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
         ),
         "mind": (lambda: ops.mind(moving, (1,) * d, (2,) * d), 1, 12 if d == 3 else 4),
         "ffd + gradient": (lambda: backward(lambda c: ops.ffd(c, size, (0.2,) * d, (1.1,) * d), control), d, d),
+        "ffd_sample + gradient": (
+            lambda: backward(lambda c: ops.ffd_sample(c, fifth, field, mix / 5), control), 3 * d, d
+        ),
+        "sampled_mse 12 + gradient": (
+            lambda: backward(lambda u: ops.sampled_mse(there, features, apart, u, mix), places), 2, 0
+        ),
         "jacobian": (lambda: ops.jacobian(field, mix), d, 1),
         "resize": (lambda: ops.resize(moving, tuple(n // 2 for n in size)), 1, 0),
     }  # fmt: skip

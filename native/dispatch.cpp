@@ -69,7 +69,7 @@ pb::Splines splines(const int* const first[3], const float* const weights[3], co
 
 }  // namespace
 
-PB_EXPORT int pb_version() { return 5; }
+PB_EXPORT int pb_version() { return 6; }
 
 PB_EXPORT const char* pb_instruction_set() {
   return pb::kLevel == pb::kAvx512 ? "avx512" : pb::kLevel == pb::kAvx2 ? "avx2" : "baseline";
@@ -222,4 +222,34 @@ PB_EXPORT void pb_ffd_backward(float* coefficients, const int64_t control[3], in
                                const int64_t size[3], int threads) {
   PB_CALL(ffd_backward,
           (coefficients, grid(control), channels, splines(first, weights, taps), dense, grid(size), threads))
+}
+
+PB_EXPORT void pb_ffd_sample(const float* coefficients, const int64_t control[3], int channels, const float* displacement,
+                             const double* matrix, const double* mix, const int64_t shape[3], int dim, float* values,
+                             int threads) {
+  PB_CALL(ffd_sample, (coefficients, grid(control), channels, reading(displacement, matrix, mix, shape, dim), values,
+                       threads))
+}
+
+PB_EXPORT void pb_ffd_sample_backward(const float* coefficients, const int64_t control[3], int channels,
+                                      const float* displacement, const double* matrix, const double* mix,
+                                      const int64_t shape[3], int dim, const float* gradient, float* to_displacement,
+                                      int threads) {
+  PB_CALL(ffd_sample_backward, (coefficients, grid(control), channels, reading(displacement, matrix, mix, shape, dim),
+                                gradient, to_displacement, threads))
+}
+
+PB_EXPORT void pb_ffd_sample_adjoint(float* coefficients, const int64_t control[3], int channels,
+                                     const float* displacement, const double* matrix, const double* mix,
+                                     const int64_t shape[3], int dim, const float* gradient, int threads) {
+  PB_CALL(ffd_sample_adjoint,
+          (coefficients, grid(control), channels, reading(displacement, matrix, mix, shape, dim), gradient, threads))
+}
+
+PB_EXPORT double pb_sampled_mse(const float* fixed, const float* moving, const int64_t size[3], int channels,
+                                const float* displacement, const double* matrix, const double* mix,
+                                const int64_t shape[3], int dim, const float* weight, float scale,
+                                float* to_displacement, double* to_matrix, double* to_mix, int threads) {
+  PB_CALL(sampled_mse, (fixed, moving, grid(size), channels, reading(displacement, matrix, mix, shape, dim), weight,
+                        scale, to_displacement, to_matrix, to_mix, threads))
 }

@@ -108,7 +108,19 @@ struct Splines {
                 Grid size, int threads), (coefficients, control, channels, splines, dense, size, threads))         \
   X(void, ffd_backward, (float* coefficients, Grid control, int channels, const Splines& splines,                  \
                          const float* dense, Grid size, int threads),                                              \
-    (coefficients, control, channels, splines, dense, size, threads))
+    (coefficients, control, channels, splines, dense, size, threads))                                              \
+  X(void, ffd_sample, (const float* coefficients, Grid control, int channels, const Reading& where, float* values,  \
+                       int threads), (coefficients, control, channels, where, values, threads))                     \
+  X(void, ffd_sample_backward, (const float* coefficients, Grid control, int channels, const Reading& where,        \
+                                const float* gradient, float* to_displacement, int threads),                        \
+    (coefficients, control, channels, where, gradient, to_displacement, threads))                                   \
+  X(void, ffd_sample_adjoint, (float* coefficients, Grid control, int channels, const Reading& where,               \
+                               const float* gradient, int threads),                                                 \
+    (coefficients, control, channels, where, gradient, threads))                                                    \
+  X(double, sampled_mse, (const float* fixed, const float* moving, Grid size, int channels, const Reading& where,    \
+                          const float* weight, float scale, float* to_displacement, double* to_matrix,               \
+                          double* to_mix, int threads),                                                              \
+    (fixed, moving, size, channels, where, weight, scale, to_displacement, to_matrix, to_mix, threads))
 
 #define PB_DECLARE(type, name, parameters, arguments) type name parameters;
 namespace PB_ISA {

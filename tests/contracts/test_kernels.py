@@ -5,7 +5,7 @@ compared with its own double-precision, contiguous answer here, and with indepen
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -30,8 +30,10 @@ class Case:
     name: str
     tensors: dict[str, Tensor | None]
     options: dict[str, Any] = field(default_factory=dict)
+    abreast: tuple[str, ...] = ()
 
     def call(self, tensors: dict[str, Tensor | None]) -> Tensor:
+        tensors = {**tensors, **{name: ops.abreast(tensors[name]) for name in self.abreast}}
         result = getattr(ops, self.op)(**tensors, **self.options)
         return torch.cat([part.flatten() for part in result]) if isinstance(result, tuple) else result
 
@@ -104,6 +106,24 @@ def pair_sums_cases() -> Iterator[Case]:
         moved = {"displacement": 3 * random(1, d, *size, seed=4) - 1.5, "mix": 0.3 + random(d, d, seed=5)}
         weight = random(1, 1, *size, seed=6)
         yield Case("pair_sums", f"{size} moved, weighted", {**plain, **moved, "weight": weight})
+
+
+def sampled_mse_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d, spatial = len(size), size[::-1]
+        matrix = 0.1 + torch.eye(d, d + 1, dtype=torch.float64).flip(0) + 0.1 * random(d, d + 1, seed=3)
+        moved = {"displacement": 3 * random(1, d, *size, seed=4) - 1.5, "mix": 0.3 + random(d, d, seed=5)}
+        for c in (3, 17):
+            brighter = sum(torch.meshgrid(*[0.3 * torch.arange(n) for n in spatial], indexing="ij"))  # no slope is lost
+            images = {"fixed": random(1, c, *size, seed=1), "moving": random(1, c, *spatial, seed=2) + brighter}
+            plain = {**images, "matrix": matrix, "weight": None}
+            whole = {**images, "matrix": matrix, **moved, "weight": random(1, 1, *size, seed=6)}
+            for tensors in (plain, whole):
+                for abreast in ((), ("fixed", "moving"))[c // 17 :]:
+                    weighted = "" if tensors["weight"] is None else ", moved and weighted"
+                    yield Case("sampled_mse", f"{size} {c} {abreast}{weighted}", tensors, abreast=abreast)
+    both = {"fixed": random(2, 2, 9, 13, seed=1), "moving": random(1, 2, 5, 6, seed=2)}
+    yield Case("sampled_mse", "(9, 13), two of one", {**both, "matrix": 0.37 * random(2, 3, seed=3)})
 
 
 def lncc_cases() -> Iterator[Case]:
@@ -191,6 +211,25 @@ def ffd_cases() -> Iterator[Case]:
                 yield Case("ffd", name, {"coefficients": random(2, len(size), *control, seed=5) - 0.4}, options)
 
 
+def ffd_sample_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d, control = len(size), tuple((5, 1, 4, 3, 2, 6)[(n + len(size)) % 6] for n in size)
+        matrix = torch.eye(d, d + 1, dtype=torch.float64).flip(0)  # rows of places run across those of the grid
+        matrix = (matrix + 0.1 * random(d, d + 1, seed=1)) * 6 / max(size)
+        matrix[:, -1] -= 1.5
+        mix = 0.3 + random(d, d, seed=2)
+        for a, b in batches() if size == SHAPES[0] else [(1, 1)]:
+            moved = {"displacement": 6 * random(b, d, *size, seed=4) - 3, "mix": mix}
+            for c in (d, 5):
+                tensors = {"coefficients": random(a, c, *control, seed=3) - 0.4, "matrix": matrix, **moved}
+                yield Case("ffd_sample", f"{size} from {control} {a},{b} of {c}", tensors)
+        tensors = {"coefficients": random(1, d, *control, seed=3), "matrix": torch.stack([matrix, 0.7 * matrix])}
+        yield Case("ffd_sample", f"{size} from {control}, matrices", tensors, {"shape": size[::-1]})
+        none = (0, *size[1:])
+        tensors = {"coefficients": tensors["coefficients"], "matrix": matrix, "displacement": random(1, d, *none)}
+        yield Case("ffd_sample", f"nothing like {size}", tensors)
+
+
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "sample": sample_cases,
     "inside": inside_cases,
@@ -202,10 +241,12 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "mse": lambda: whole_cases("mse"),
     "ncc": lambda: whole_cases("ncc"),
     "pair_sums": pair_sums_cases,
+    "sampled_mse": sampled_mse_cases,
     "lncc": lncc_cases,
     "joint_histogram": joint_histogram_cases,
     "mind": mind_cases,
     "ffd": ffd_cases,
+    "ffd_sample": ffd_sample_cases,
     "jacobian": jacobian_cases,
     "resize": resize_cases,
 }
@@ -217,6 +258,8 @@ DIFFERENTIABLE = [
     ("joint_histogram", "warped"),
     ("mind", "image"),
     ("ffd", "coefficients"),
+    *(("sampled_mse", name) for name in ("fixed", "moving", "matrix", "displacement", "mix")),
+    *(("ffd_sample", name) for name in ("coefficients", "displacement")),
     ("smooth", "image"),
     ("jacobian", "displacement"),
     ("resize", "image"),
@@ -265,6 +308,8 @@ def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None)
         if op not in ("largest", "pair_sums"):  # a plain number, and sums in double precision
             assert found.dtype == (torch.float64 if wrt in DOUBLE else dtype), case.name
         assert found.shape == expected.shape, case.name
+        if not expected.numel():
+            continue
         error = float((found.double() - expected).abs().max())
         if not error <= tolerance * max(float(expected.abs().max()), 1e-2):
             wrong.append(f"{case.name}: {error:.3g} beside values up to {float(expected.abs().max()):.3g}")
@@ -310,7 +355,8 @@ def test_gradients_in_double_precision(op, row, wrt):
     compare(op, row, torch.float64, "strided", wrt)
 
 
-HOSTILE = [("sample", "displacement"), ("inside", "displacement"), ("compose", "inner")]
+HOSTILE = [("sample", "displacement"), ("inside", "displacement"), ("compose", "inner"), ("ffd_sample", "displacement")]
+HOSTILE += [("sampled_mse", "displacement")]
 HOSTILE += [("joint_histogram", "fixed"), ("joint_histogram", "warped")]
 
 
@@ -326,7 +372,7 @@ def test_numbers_that_point_nowhere_are_met_alike(op, row, name, value):
             continue
         hostile = tensor.float()
         hostile[torch.rand(hostile.shape, generator=torch.Generator().manual_seed(0)) < 0.3] = value
-        struck = Case(op, case.name, {**case.tensors, name: hostile}, case.options)
+        struck = replace(case, tensors={**case.tensors, name: hostile})
         _, found = evaluate(struck, row, torch.float32, "plain", None)
         _, expected = evaluate(struck, "reference", torch.float32, "plain", None)
         torch.testing.assert_close(

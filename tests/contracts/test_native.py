@@ -62,7 +62,12 @@ def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
         yield f"histogram {name}", gradients(lambda j, w=w: ops.joint_histogram(fixed, j, 32, w), warped)
     yield "linear", gradients(lambda m, u: ops.sample(image, m, u, mix), matrix, field)
     yield "matrix alone", gradients(lambda m, x: ops.sample(image, m, field, x), matrix, mix)
+    many, others = (ops.abreast(random(1, 19, *size, seed=n)) for n in (6, 7))
+    yield "sampled mse", gradients(lambda m, u, x: ops.sampled_mse(many, others, m, u, x, weight), matrix, field, mix)
     yield "pair sums", tuple(ops.pair_sums(fixed, warped, matrix, field / 4, mix, weight, 0.4))
+    places, spline = field / 3, random(1, d, *[n // 4 for n in size], seed=5)
+    for name, at in (("upright", upright / 4), ("turned", turned / 4)):
+        yield f"ffd_sample {name}", gradients(lambda c, u, a=at: ops.ffd_sample(c, a, u, mix), spline, places)
     yield "smooth", (ops.smooth(field, [1.7, 0.5, 2.6][:d]),)
     yield "force", (ops.force(image, image.flip(2), mix),)
     yield "inside", (ops.inside(size, matrix, field, mix),)

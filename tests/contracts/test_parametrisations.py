@@ -103,6 +103,18 @@ def test_a_step_of_nothing_changes_nothing(model, kind, grid, smooth_field, poin
     assert model.length(torch.zeros_like(params.values)) == 0.0
 
 
+@pytest.mark.parametrize("model", [*MODELS.values(), Greedy(smooth_total_voxels=1.5)], ids=[*MODELS, "elastic"])
+@every_space
+def test_two_halves_of_a_step_make_the_whole(model, kind, grid):
+    space = grid(kind)
+    params = model.start(space, Affine.identity(space.dimension), "cpu")
+    step = random_step(params, 2.0, model)
+    whole = model.retract(params, step, -0.7)
+    halves = model.settled(model.stepped(params, step, -0.7))
+    assert torch.equal(halves.values, whole.values)
+    assert not torch.equal(whole.values, params.values)
+
+
 @every_model
 @every_space
 def test_a_step_is_as_long_as_it_says(model, kind, grid):

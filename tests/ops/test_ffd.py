@@ -113,33 +113,6 @@ def test_an_axis_of_one_control_point_is_constant_along_it():
     torch.testing.assert_close(found, alone[:, :, None].expand_as(found))
 
 
-def test_points_agree_with_the_grid(dimension):
-    size, scale, offset = SIZES[dimension], SCALES[dimension], (-3.0, 1.2, 5.5)[:dimension]
-    coefficients = random(1, 3, *CONTROLS[dimension])
-    axes = [torch.arange(n) * s + o for n, s, o in zip(size, scale, offset, strict=True)]
-    at = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, dimension).double()
-    expected = ops.ffd(coefficients, size, scale, offset)[0].flatten(1).T
-    torch.testing.assert_close(ops.ffd_points(coefficients[0], at), expected, atol=1e-6, rtol=0)
-    assert ops.ffd_points(coefficients[0], at[:0]).shape == (0, 3)
-
-
-def test_slopes_are_those_of_finite_differences(dimension):
-    coefficients, h = random(2, *CONTROLS[dimension]), 1e-5
-    at = 12 * (random(200, dimension, seed=3)) + 3
-    found = ops.ffd_slopes(coefficients, at)
-    for axis in range(dimension):
-        step = h * torch.eye(dimension, dtype=torch.float64)[axis]
-        slope = (ops.ffd_points(coefficients, at + step) - ops.ffd_points(coefficients, at - step)) / (2 * h)
-        torch.testing.assert_close(found[..., axis], slope, atol=1e-6, rtol=0)
-    assert torch.autograd.gradcheck(ops.ffd_points, [coefficients.requires_grad_(), at[:9].requires_grad_()])
-
-
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e30])
-def test_positions_that_point_nowhere_read_an_end(value):
-    found = ops.ffd_points(random(2, 5, 6), torch.tensor([[value, value]], dtype=torch.float64))
-    assert bool(torch.isfinite(found).all())
-
-
 @pytest.mark.parametrize("name", ["forward", "backward"])
 def test_the_number_of_threads_changes_no_bit(name):
     coefficients = random(1, 3, 9, 10, 11, dtype=torch.float32).requires_grad_()

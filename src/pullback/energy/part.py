@@ -34,9 +34,8 @@ class ImagePart:
         """The addend, differentiable in the transform's tensors."""
         pair = self.pair
         where = where_read(pair, transform)
-        warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
         measure = self.similarity.on(pair.fixed_space)
-        return self._weighed(measure.loss(pair.fixed, warped, counted_weight(pair, where))[0])
+        return self._weighed(measure.loss_read(pair.fixed, pair.moving, where, counted_weight(pair, where))[0])
 
     def loss_and_force(self, transform: Transform, space: Space) -> tuple[float, Field]:
         """The addend, and its gradient with respect to a small displacement that comes first; see `Energy`.

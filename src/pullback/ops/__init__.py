@@ -9,7 +9,8 @@ from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops._memory import reused
 from pullback.ops.compose import compose
 from pullback.ops.exponential import exponential
-from pullback.ops.ffd import ffd, ffd_fit, ffd_points, ffd_slopes
+from pullback.ops.ffd import ffd, ffd_fit
+from pullback.ops.ffd_sample import ffd_points, ffd_sample, ffd_slopes
 from pullback.ops.force import force
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
@@ -22,17 +23,20 @@ from pullback.ops.ncc import ncc
 from pullback.ops.pair_sums import PairSums, pair_sums
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
+from pullback.ops.sampled_mse import abreast, sampled_mse
 from pullback.ops.smooth import smooth
 
 __all__ = [
     "PairSums",
     "Row",
+    "abreast",
     "compose",
     "explain",
     "exponential",
     "ffd",
     "ffd_fit",
     "ffd_points",
+    "ffd_sample",
     "ffd_slopes",
     "force",
     "inside",
@@ -49,6 +53,7 @@ __all__ = [
     "reused",
     "sample",
     "sample_points",
+    "sampled_mse",
     "smooth",
     "use_kernels",
 ]

@@ -16,7 +16,7 @@ import torch
 import pullback
 from pullback.typing import Float, Matrix, Shape, Tensor
 
-VERSION = 5
+VERSION = 6
 _NAME = {"win32": "pullback_native.dll", "darwin": "libpullback_native.dylib"}.get(
     sys.platform, "libpullback_native.so"
 )
@@ -31,6 +31,7 @@ def library() -> ctypes.CDLL | None:
             found = ctypes.CDLL(str(path))
             if found.pb_version() == VERSION:
                 found.pb_lncc.restype = ctypes.c_double
+                found.pb_sampled_mse.restype = ctypes.c_double
                 found.pb_largest.restype = ctypes.c_float
                 found.pb_instruction_set.restype = ctypes.c_char_p
                 return found

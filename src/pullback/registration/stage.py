@@ -109,24 +109,25 @@ class Optimise(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
-        solution: Solution | None = None
+        found: list[Solution] = []  # of the last level, until the next one starts from it: its memory is then free
         history: list[LevelHistory] = []
         done = 0.0
         for number, level in enumerate(self.schedule.levels, start=1):
             pair = at_level(fixed, moving, level, self.energy.keys)
-            known = initial if solution is None else self.model.build(solution.params)
-            if shared(pair, known) < LEAST_OVERLAP:
+            if shared(pair, self._known(found, initial)) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
             space = pair.fixed_space
-            start = partial(self._start, solution, space, initial, str(fixed.data.device))
+            start = partial(self._start, found, space, initial, str(fixed.data.device))
             told = Teller(self.name, self.schedule, number, done / self.work, level_work(level) / self.work, watch)
             with ops.reused():
-                solution = self._level(self._compared(pair, known), start, space.finest, level, told)
-            history.append(LevelHistory(space.spacing, solution.history))
+                found.append(
+                    self._level(self._compared(pair, self._known(found, initial)), start, space.finest, level, told)
+                )
+            history.append(LevelHistory(space.spacing, found[0].history))
             done += level_work(level)
-            if not solution.status.ok:
+            if not found[0].status.ok:
                 break
-        assert solution is not None
+        solution = found[0]
         return Outcome(self.name, self.model.build(solution.params), solution.status, tuple(history))
 
     def _compared(self, pair: Pair, known: Transform) -> Compared:
@@ -142,15 +143,21 @@ class Optimise(Stage):
         pair = replace(pair, covered=self.model.local and overlap(pair, known) > COVERED)
         return replace(part, similarity=energy.similarity, pair=pair)
 
-    def _start(self, coarser: Solution | None, space: Space, initial: Transform, device: str) -> Params:
-        if coarser is None:
+    def _known(self, coarser: list[Solution], initial: Transform) -> Transform:
+        return self.model.build(coarser[0].params) if coarser else initial
+
+    def _start(self, coarser: list[Solution], space: Space, initial: Transform, device: str) -> Params:
+        """The numbers to start from; takes the coarser level's out of the list."""
+        if not coarser:
             return self.model.start(space, initial, device)
-        return self.model.refine(coarser.params, space)
+        return self.model.refine(coarser.pop().params, space)
 
     def _level(
         self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: Teller
     ) -> Solution:
         """Only the loop holds the numbers from which it starts, so that their memory is soon free."""
+        if self.samples is not None:
+            compared = replace(compared, parts=tuple(map(_laid_out, compared.parts)))
         there = self._drawn(compared)
         objective = Objective(
             lambda p: there.loss(self.model.build(p)),
@@ -187,11 +194,7 @@ class Optimise(Stage):
         """The same at random places, where those are wanted."""
         if self.samples is None:
             return compared
-        parts = [
-            replace(part, pair=scattered(part.pair, self.samples, seed)) if isinstance(part, ImagePart) else part
-            for part in compared.parts
-        ]
-        return replace(compared, parts=tuple(parts))
+        return replace(compared, parts=tuple(_scattered(part, self.samples, seed) for part in compared.parts))
 
     def _redrawn(self, compared: Compared, number: int) -> Callable[[Params], Tensor]:
         """The loss at other random places; each set has a number."""
@@ -233,6 +236,21 @@ class Teller:
         levels, steps = len(self.schedule.levels), self.schedule.levels[self.number - 1].steps
         share = self.done + self.part * step / steps
         self.watch(Step(self.stage, self.number, levels, step, steps, loss, share))
+
+
+def _laid_out(part: Part) -> Part:
+    """The part with its moving image as its measure reads it fastest, again and again."""
+    if not isinstance(part, ImagePart):
+        return part
+    return replace(part, pair=replace(part.pair, moving=part.similarity.arranged(part.pair.moving)))
+
+
+def _scattered(part: Part, samples: int, seed: int) -> Part:
+    """The part at random places, its fixed image likewise."""
+    if not isinstance(part, ImagePart):
+        return part
+    pair = scattered(part.pair, samples, seed)
+    return replace(part, pair=replace(pair, fixed=part.similarity.arranged(pair.fixed)))
 
 
 def level_work(level: Level) -> float:

@@ -77,16 +77,16 @@ class BSpline(Transform):
         return Inverse(self)
 
     def displace(self, space: Space, first: Field | None = None) -> Field:
-        """See `Transform`; axis by axis on grids along the axes of the control grid, point by point on others."""
+        """See `Transform`; axis by axis on grids along the axes of the control grid, voxel by voxel on others."""
         if first is not None:
             first = first.to(self.coefficients.device, torch.promote_types(first.dtype, self.coefficients.dtype))
-            points = space.grid().to(first) + first.movedim(0, -1)
-            return first + self._motion_of(points)
-        matrix = self.space.inverse @ space.matrix
+            coefficients = self.coefficients.to(first)[None]
+            return first + ops.ffd_sample(coefficients, self._steps(space)[:-1], first[None], self._mix)[0]
+        matrix = self._steps(space)
         steps = matrix[:-1, :-1]
         stray = (steps - torch.diag(torch.diag(steps))).abs() @ torch.tensor(space.shape, dtype=torch.float64)
         if float(stray.max()) > ALIGNED_STEPS:
-            return self._motion_of(space.grid().to(self.coefficients))
+            return ops.ffd_sample(self.coefficients[None], matrix[:-1], shape=space.shape)[0]
         scale, offset = torch.diag(steps).tolist(), matrix[:-1, -1].tolist()
         return ops.ffd(self.coefficients[None], space.shape, scale, offset)[0]
 
@@ -95,9 +95,9 @@ class BSpline(Transform):
         """(D, D), mm along the world axes -> steps of the control grid."""
         return self.space.inverse[:-1, :-1]
 
-    def _motion_of(self, points: Float[Tensor, "*shape d"]) -> Field:
-        moved = self.motion(points.reshape(-1, self.dimension))
-        return moved.reshape(points.shape).movedim(-1, 0)
+    def _steps(self, space: Space) -> Matrix:
+        """(D+1, D+1), voxels of a grid -> steps of the control grid."""
+        return self.space.inverse @ space.matrix
 
     def __repr__(self) -> str:
         largest = float(self.coefficients.detach().norm(dim=0).max())

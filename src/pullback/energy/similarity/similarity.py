@@ -6,7 +6,9 @@ import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from pullback import ops
 from pullback.space import Space
+from pullback.transforms.apply import Reading
 from pullback.typing import Batch, Float, Tensor
 
 
@@ -38,6 +40,26 @@ class Similarity(ABC):
         Returns:
             (b,), the mean over the channels, differentiable in `warped`.
         """
+
+    def loss_read(
+        self, fixed: Batch, moving: Batch, where: Reading, weight: Batch | None = None
+    ) -> Float[Tensor, " b"]:
+        """The loss of a moving image that is read somewhere; measures that need no warped image for that make none.
+
+        Args:
+            fixed: (b, c, *shape).
+            moving: (b, c, *spatial).
+            where: it is read.
+            weight: as in `loss`.
+
+        Returns:
+            (b,), differentiable in where it is read.
+        """
+        return self.loss(fixed, ops.sample(moving, *where, shape=tuple(fixed.shape[2:])), weight)
+
+    def arranged(self, image: Batch) -> Batch:
+        """The same image as `loss_read` reads it fastest, for images that will be read again and again."""
+        return image
 
     def on(self, space: Space) -> Similarity:
         """The same measure for images on this grid; measures with a neighbourhood fit it to the voxels' sizes."""

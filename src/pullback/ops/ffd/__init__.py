@@ -5,10 +5,9 @@ import math
 from pullback.errors import InputError
 from pullback.ops import _dispatch
 from pullback.ops.ffd.fit import ffd_fit
-from pullback.ops.ffd.points import ffd_points, ffd_slopes
 from pullback.typing import Batch, PerAxis, Shape, Tensor
 
-__all__ = ["ffd", "ffd_fit", "ffd_points", "ffd_slopes"]
+__all__ = ["ffd", "ffd_fit"]
 
 
 def ffd(coefficients: Batch, shape: Shape, scale: PerAxis, offset: PerAxis) -> Batch:

@@ -74,7 +74,9 @@ class GradientDescent(Optimiser):
         length = objective.model.length(gradient)
         scale = -step_mm / length if length > 0 else 0.0
         if self.momentum == 0:
-            return objective.model.retract(params, gradient, scale), replace(state, step_mm=step_mm, loss=loss), loss
+            params = objective.model.stepped(params, gradient, scale)
+            del gradient  # a volume of vectors that need not wait for the rest
+            return objective.model.settled(params), replace(state, step_mm=step_mm, loss=loss), loss
         step = kept = scale * gradient
         if state.momentum is not None and loss <= state.loss:
             kept = step * (1 - self.momentum) + state.momentum * self.momentum

@@ -79,11 +79,19 @@ class Greedy(Parametrisation):
 
     def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """See `Parametrisation`."""
+        return self.settled(self.stepped(params, step, scale))
+
+    def stepped(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
+        """See `Parametrisation`."""
         mix = params.space.inverse[:-1, :-1]
-        values = ops.compose(params.values[None], step[None], mix, scale)
-        if self.smooth_total_voxels > 0:
-            values = ops.smooth(values, sigmas(self.smooth_total_voxels, params.space))
-        return replace(params, values=values[0])
+        return replace(params, values=ops.compose(params.values[None], step[None], mix, scale)[0])
+
+    def settled(self, params: Params) -> Params:
+        """See `Parametrisation`."""
+        if self.smooth_total_voxels <= 0:
+            return params
+        smooth = ops.smooth(params.values[None], sigmas(self.smooth_total_voxels, params.space))
+        return replace(params, values=smooth[0])
 
     def length(self, step: Tensor) -> float:
         """See `Parametrisation`."""

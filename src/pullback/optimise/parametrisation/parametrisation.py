@@ -64,6 +64,14 @@ class Parametrisation(ABC):
     def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """The numbers after `scale` times a step (of the shape of the values)."""
 
+    def stepped(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
+        """The first half of `retract`, all that needs the step: a caller that drops the step then saves its memory."""
+        return self.retract(params, step, scale)
+
+    def settled(self, params: Params) -> Params:
+        """The second half of `retract`, for numbers that were `stepped`; nothing by default."""
+        return params
+
     @abstractmethod
     def length(self, step: Tensor) -> float:
         """How far a step moves voxels, in mm: the largest motion, or an estimate of it."""
