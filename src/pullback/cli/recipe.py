@@ -35,7 +35,7 @@ def run(options: Namespace) -> int:
     if options.what == "list":
         width = max(map(len, RECIPES))
         rows = [
-            f"{n:<{width}} {make().description}{' (where nothing speaks for another)' * (n == DEFAULT)}"
+            f"{n:<{width}} {make().description}{' (the default, where nothing speaks for another)' * (n == DEFAULT)}"
             for n, make in RECIPES.items()
         ]
         text = "\n".join(rows) + "\n"
