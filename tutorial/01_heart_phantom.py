@@ -1,6 +1,6 @@
 """
-A heart, and where it is
-========================
+1. A heart, and where it is
+===========================
 
 Registration finds, for every place in one image, the same place in another. So this page makes an image to play with,
 a heart of two circles and an ellipse, and then asks what is easily skipped: *where* is it? You learn how an array of

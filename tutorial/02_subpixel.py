@@ -1,6 +1,6 @@
 """
-Moving an image by parts of a pixel
-===================================
+2. Moving an image by parts of a pixel
+======================================
 
 To register is to move an image until it fits, and it never fits by whole pixels. You learn to translate an image by
 hand with nearest, linear and cubic interpolation; why images are *pulled back* and not pushed; what is lost each time

@@ -1,6 +1,6 @@
 """
-Turning a heart, in four dialects
-=================================
+3. Turning a heart, in four dialects
+====================================
 
 A rotation by 30 degrees is one small matrix, and yet it goes wrong more often than it goes right. You turn the heart
 clockwise about its middle by hand, with scipy, with torch and with pullback, until all four agree to rounding; and you

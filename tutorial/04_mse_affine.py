@@ -1,11 +1,11 @@
 """
-Registration as optimisation
-============================
+4. Registration as optimisation
+===============================
 
 Now the computer shall find the transform. You write the mean squared error and an affine registration in thirty lines
 of torch, watch gradient descent, Adam and L-BFGS walk over the landscape of the loss, learn from how far away they
-still arrive and how a pyramid carries them further, and then do all of it with one line of pullback, with an error
-below a tenth of a pixel.
+still arrive and how a pyramid carries them further, and then do all of it with one line of pullback, and with a recipe
+of your own to below a tenth of a pixel.
 """
 
 # %%

@@ -1,6 +1,6 @@
 r"""
-Three numbers: rigid registration
-=================================
+5. Three numbers: rigid registration
+====================================
 
 You will register two hearts with an angle and a shift, three numbers in all, and see why the angle turns about the
 middle of the image, why degrees and millimetres cannot be fed to one optimiser as they are, and what the three numbers
@@ -121,7 +121,8 @@ def rigid_register(fixed, moving, start=(0.0, 0.0, 0.0), units=(4.0, 1.0, 1.0), 
 
 
 found, losses = rigid_register(fixed, moving)
-print(f"found {found[0]:.2f} degrees, {found[1]:.2f} mm, {found[2]:.2f} mm; the truth is {truth.tolist()}")
+print(f"found {found[0]:.2f} degrees, {found[1]:.2f} mm, {found[2]:.2f} mm")
+print(f"truth {truth[0]:.2f} degrees, {truth[1]:.2f} mm, {truth[2]:.2f} mm")
 error_mm = (rigid(found, points) - rigid(truth, points)).norm(dim=-1)
 print(f"error over the image: mean {error_mm.mean():.3f} mm, worst {error_mm.max():.3f} mm")
 assert error_mm.max() < 0.15
@@ -340,8 +341,8 @@ assert (theirs - rigid(truth, points)).norm(dim=-1).max() < 0.4
 #
 # Far away
 # --------
-# Descent walks downhill from where it is put. Here the heart lies on its side: the loss as a function of the angle
-# has several valleys, and ours is not the one at the start.
+# Descent walks downhill from where it is put. Here the heart lies on its side: along the angle the loss has one deep
+# valley, and shoulders on which descent stops when the shift is free as well.
 
 quarter = torch.tensor([90.0, 0.0, 0.0])
 lying = read(heart, rigid(-quarter, points))

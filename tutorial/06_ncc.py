@@ -1,6 +1,6 @@
 r"""
-Brightness that changes: NCC
-============================
+6. Brightness that changes: NCC
+===============================
 
 Two scans of one heart are rarely equally bright. You will see what the squared difference does then, write the
 normalised cross-correlation (NCC), which ignores gain and offset, and find out where it fails in its turn: under strong

@@ -1,6 +1,6 @@
 r"""
-Every point for itself: deformable registration
-===============================================
+8. Every point for itself: deformable registration
+==================================================
 
 A heart that beats is no affine map. You will let every pixel move, driven by a force that fits on one line (the demons
 algorithm), see the transform fold when such steps are *added*, and see why it does not when they are *composed*. At the
@@ -79,14 +79,17 @@ def jacobian(u):
     return (1 + xx) * (1 + yy) - xy * yx
 
 
-def judged(name, transform, seconds=0.0):
+def judged(name, transform, seconds=None):
     """Error in the heart, Dice and folds of a transform of pullback, or of a displacement in pixels."""
     if torch.is_tensor(transform):
         transform = pb.Displacement(-1.8 * transform, space)
     error = float(pb.evaluate.end_point_error(transform, pair.truth, space, heart).nanmean())
     dice = pb.evaluate.mean_dice(pair.fixed_labels, pb.apply(transform, pair.moving_labels, onto=space))
     folds = pb.evaluate.deformation(transform, space).fold_percent
-    print(f"{name:26s} {error:5.2f} mm   Dice {dice:.3f}   folds {folds:5.2f} %   {seconds:4.1f} s")
+    print(
+        f"{name:26s} {error:5.2f} mm   Dice {dice:.3f}   folds {folds:5.2f} %"
+        + (f"   {seconds:4.1f} s" if seconds else "")
+    )
     return {"error": error, "dice": dice, "folds": folds}
 
 
@@ -101,9 +104,10 @@ before = judged("nothing done", torch.zeros(2, 96, 96))
 #
 #    s = \frac{(f - w)\, \nabla w}{|\nabla w|^2 + (f - w)^2}, \qquad u \leftarrow u + G_\sigma * s
 #
-# with f the fixed and w the warped image, and a Gaussian G to spread what single pixels say. (The numerator is the
-# gradient of the squared difference; the denominator keeps a step below half a pixel, also where there is hardly a
-# slope.) Write it, run 100 steps with a Gaussian of 2 pixels, and look at the Jacobian determinant. Then repair it.
+# with f the fixed and w the warped image, and a Gaussian G to spread what single pixels say. (The numerator is
+# downhill for the squared difference, minus half its gradient, here with the slope of the warped image where Thirion
+# took the fixed one's; the denominator keeps a step at half a pixel at most, also where there is hardly a slope.)
+# Write it, run 100 steps with a Gaussian of 2 pixels, and look at the Jacobian determinant. Then repair it.
 #
 # .. dropdown:: Hint: the order of x and y
 #
@@ -204,8 +208,8 @@ assert (after.diff() > 0).all()
 assert (twice.diff() < 0).any()
 
 # %%
-# On pixels the theorem has small print: between its pixels the field is read linearly, and a step must be smooth for
-# 1 + its slope to be positive. Half a pixel smoothed by 3 pixels is, half a pixel smoothed by 2 is nearly always.
+# On pixels the theorem has small print. Each step here is invertible, but the field is read linearly between pixels,
+# and its determinant is taken by differences; so a strongly squeezed map can still fold at single pixels.
 #
 # Scaling and squaring
 # --------------------

@@ -1,6 +1,6 @@
 r"""
-The missing term: smoothness
-============================
+9. The missing term: smoothness
+===============================
 
 A loss of nothing but the difference of two images looks complete, and trains, and falls. You will watch the error of
 the *motion* while it does: it falls, and then it rises. You will write the term that is missing, in two forms, choose
@@ -99,8 +99,8 @@ axes[1].set(title="what you want to know", xlabel="step", ylabel="error of the m
 plt.show()
 
 # %%
-# The images agree ever better, to a twentieth of the squared difference with which they began, and from the twentieth
-# step on the motion gets *worse*. At the end it is hardly better than nothing at all. The field shows why.
+# The images agree ever better, to a twentieth of the squared difference with which they began, and from about the
+# sixteenth step on the motion gets *worse*. At the end it is hardly better than nothing at all. The field shows why.
 
 
 def jacobian(u):
@@ -340,7 +340,7 @@ for found in study.values():
 #    squared difference counts as 1 / (2 sigma\ :sup:`2`), and the weight is the ratio of what noise and motion are
 #    expected to be.
 #
-# .. dropdown:: ... one stops early instead, at the twentieth step?
+# .. dropdown:: ... one stops early instead, at the sixteenth step?
 #
 #    It is a smoothness term of its own kind, and the first figure shows that it helps a little. But an optimiser
 #    such as Adam, which makes equal steps where the slope is large and where it is noise, has moved every pixel by

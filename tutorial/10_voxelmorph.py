@@ -1,6 +1,6 @@
 """
-VoxelMorph: a network that registers handwritten fives
-======================================================
+10. VoxelMorph: a network that registers handwritten fives
+==========================================================
 
 Until now every pair of images was registered by itself, step by step. Here a network learns once from many pairs, and
 then gives the deformation of a new pair in a millisecond. You build the whole of it by hand - a U-Net of thirty lines,
@@ -241,7 +241,7 @@ def draw_pairs(batch, displacements, count=3):
         row[3].imshow(batch.moving[k, 0].numpy(), vmin=0, vmax=2)
         draw_grid(row[3], displacements[k], color="#e69f00", lw=0.7)
         volume = jacobian(displacements[k]).numpy()
-        bar = row[4].imshow(volume, cmap="RdBu", vmin=-1, vmax=3)
+        bar = row[4].imshow(volume, cmap="RdBu_r", vmin=-1, vmax=3)
         if (volume <= 0).any():
             row[4].contour(volume, levels=[0], colors="k", linewidths=1)
     for axis, title in zip(axes[0], ("moving", "warped", "fixed", "where it is read", "Jacobian"), strict=True):

@@ -1,6 +1,6 @@
 """
-MedMNIST: train on medical images, and choose what nobody can see
-=================================================================
+11. MedMNIST: train on medical images, and choose what nobody can see
+=====================================================================
 
 Exercise 7 of the original: train and validate VoxelMorph on MedMNIST. Changing the data set is one line; what it takes
 besides is the lesson. Medical pictures differ in brightness, are cut off at their border, and come without labels, so
@@ -229,6 +229,7 @@ print(f"{'':24}{'MSE':>8}{'folded':>10}{'ms a pair':>11}")
 for name, row in table.items():
     print(f"{name:24}{row['mse']:8.4f}{row['fold_percent']:8.2f} %{1000 * row['seconds']:11.1f}")
 truly = pb.learn.measure(pb.learn.by(model), known_test, range(100))["epe_mm"]
+still = pb.learn.measure(pb.learn.stay, known_test, range(100))["epe_mm"]
 print(f"on test films with a known answer: {truly:.2f} pixels off; doing nothing: {still:.2f}")
 
 final = table[f"network, weight {best:g}"]

@@ -1,6 +1,6 @@
 """
-A cine: from end of diastole to end of systole, and strain
-==========================================================
+12. A cine: from end of diastole to end of systole, and strain
+==============================================================
 
 Now the heart itself. You register the relaxed heart with the contracted one, carry labels along, and get Dice and an
 ejection fraction without drawing a contour twice; you follow every point of the muscle through a whole beat; and from
@@ -104,7 +104,7 @@ assert np.mean([after[k] for k in NAMES]) > 0.8
 # -------------
 #
 # Lines that are straight in the fixed image lie in the moving one as drawn. The Jacobian determinant says by which
-# factor a small volume changes on the way to ES: blood leaves the cavities (red), muscle keeps its volume, roughly
+# factor a small volume changes on the way to ES: blood leaves the cavities (blue), muscle keeps its volume, roughly
 # - if it did not do so at all, the registration would be wrong, however well the pictures fit.
 
 displacement = pb.Displacement(result.transform.displace(fixed.space), fixed.space)
@@ -129,7 +129,7 @@ def draw_grid(axis, vectors, step=4):
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.9))
 show_slice(axes[0], moving, title="where the fixed grid lies in the moving image")
 draw_grid(axes[0], in_voxels(displacement)[:, middle, rows, columns])
-show = axes[1].imshow(volume_change.numpy()[middle, rows, columns], cmap="RdBu", vmin=0, vmax=2)
+show = axes[1].imshow(volume_change.numpy()[middle, rows, columns], cmap="RdBu_r", vmin=0, vmax=2)
 for k in COLOURS:
     axes[1].contour(fixed_labels.numpy()[middle, rows, columns] == k, levels=[0.5], colors=COLOURS[k])
 axes[1].set(title="Jacobian determinant")
@@ -168,7 +168,7 @@ assert abs(np.subtract(*ejected["slices with the ventricle in both phases"])) < 
 
 # %%
 # In slices that show the ventricle in both phases the carried labels agree with those that were drawn. Where the
-# whole base of the heart is in the picture, as in the synthetic one, all slices together eject less: the heart also
+# whole base of the heart is in the picture, as in the synthetic one, all slices together do not agree: the heart also
 # shortens along its axis. At ES the plane of the valves has come down by a centimetre, and the uppermost slices show
 # the *atrium*. Its blood is as bright as that of the ventricle, so the images fit well, and the labels of the
 # ventricle stay where they were. No registration of intensities can know this; a person who draws contours does.

@@ -1,6 +1,6 @@
 """
-Classical and learned, side by side
-===================================
+13. Classical and learned, side by side
+=======================================
 
 A classical registration thinks anew about every pair; a network has thought once and answers. Which is better? You set
 them side by side on the same held-out pairs: accuracy, folds, seconds. You let the network's answer be refined by a few
@@ -49,7 +49,14 @@ ways = {
     "network alone": pb.learn.by(model),
     "network + 30 steps": by_recipe(pb.recipes.learned("cine-2d", finetune=30, fallback=classical), held_out),
 }
-table = {name: pb.learn.measure(way, held_out, chosen) for name, way in ways.items()}
+
+
+def measured(way):
+    """Twice, and the quicker one: the first time, things are loaded that the second finds ready."""
+    return min((pb.learn.measure(way, held_out, chosen) for _ in range(2)), key=lambda row: row["seconds"])
+
+
+table = {name: measured(way) for name, way in ways.items()}
 
 print(f"{'':24}{'error':>9}{'Dice':>8}{'folded':>9}{'seconds':>9}")
 for name, row in table.items():
@@ -115,7 +122,7 @@ steps = (1, 3, 10, 30, 100)
 refined = []
 for n in steps:
     recipe = pb.recipes.learned("cine-2d", finetune=n, fallback=classical)
-    refined.append(pb.learn.measure(by_recipe(recipe, held_out), held_out, chosen))
+    refined.append(measured(by_recipe(recipe, held_out)))
 
 fig, axis = plt.subplots(figsize=(9, 3.6))
 axis.plot([r["seconds"] for r in refined], [r["epe_mm"] for r in refined], "o-", label="network + n steps")
@@ -136,8 +143,8 @@ assert abs(errors[4] - errors[3]) < 0.5 * (errors[0] - errors[3])  # a hundred b
 # Ten to thirty steps bring nearly all there is. After that only the energy of the classical method goes on falling,
 # and its minimum is not exactly the truth: noise is fitted, too.
 #
-# Real scans
-# ----------
+# Away from what it learned
+# -------------------------
 #
 # The network has never seen a real heart. With ``PULLBACK_DATA`` we take three patients of M&Ms, else three synthetic
 # *stacks*. Both are volumes; the 2-D network is asked slice by slice, and then nothing moves through the slices.
@@ -195,8 +202,8 @@ assert real["network + 30 steps"] > real["network alone"] + 0.03
 assert abs(real["network + 30 steps"] - real["classical, cardiac-sax"]) < 0.08
 
 # %%
-# Away from what it learned on the network is a *start*, not an answer: it goes a part of the way. With thirty steps it
-# comes near to the classical method or reaches it, in a part of its time.
+# Away from what it learned on the network is a *start*, not an answer: it goes a part of the way. Thirty steps make up
+# for much of what is missing. Compare the times before you choose: `fast` may be as good here, and as quick.
 #
 # What it has never seen
 # ----------------------

@@ -61,4 +61,4 @@ def _check(options: Namespace) -> None:
     if options.what == "list":
         raise UsageError(f"list takes no name; do you mean: pullback recipe show {options.names[0]}")
     needs = "one recipe" if options.what == "show" else "two images, the fixed and the moving one"
-    raise UsageError(f"{options.what} takes {needs}; got {given} names")
+    raise UsageError(f"{options.what} takes {needs}; got {given}")
