@@ -391,3 +391,10 @@ def test_any_numeric_range_will_do(paint, grid, linear, corner_error):
 def test_bad_input_is_an_exception(paint, grid, linear):
     with pytest.raises(InputError, match="fixed is 2D but moving is 3D"):
         register(paint(grid(2)), paint(grid(3)), linear())
+
+
+def test_an_image_with_itself_has_nothing_left_to_gain():
+    image = make("pair", shape=(64, 64), spacing=(4.2, 4.2)).fixed
+    result = register(image, image, named("deformable"))
+    assert result.status is Status.converged
+    assert result.quality.displacement_mm < 0.5

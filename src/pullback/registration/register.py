@@ -146,5 +146,6 @@ def _status(status: Status, quality: Quality, similarity: Similarity) -> Status:
         return Status.nonfinite
     if quality.fold_percent > MOST_FOLDING_PERCENT:
         return Status.folded
-    worse = quality.loss_after > quality.loss_before + LEAST_RISE
-    return Status.diverged if worse or quality.loss_after > similarity.unrelated else status
+    if quality.loss_after > quality.loss_before + LEAST_RISE or quality.loss_after > similarity.unrelated:
+        return Status.diverged
+    return Status.converged if quality.loss_after >= quality.loss_before else status  # more steps would gain nothing
