@@ -181,3 +181,10 @@ def test_every_command_explains_itself(run, command):
     if command != "doctor":
         assert "examples:" in answer.out
         assert "fixed points to moving points" in answer.out
+
+
+def test_out_is_a_folder_not_an_image(run, deep, tmp_path):
+    answer = run("register", deep / "fixed.nii.gz", deep / "moving.nii.gz", "--out", tmp_path / "warped.nii.gz")
+    assert answer.code == 2
+    assert "has the name of an image" in answer.err
+    assert not (tmp_path / "warped.nii.gz").exists()

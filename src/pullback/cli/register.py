@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from pullback.cli.options import Parser, file, whole
+from pullback.cli.options import Parser, UsageError, file, whole
 from pullback.cli.progress import progress
 from pullback.errors import noted
 
@@ -18,6 +18,7 @@ pullback register ct.nii.gz mr.nii.gz --out result/ --recipe multimodal --fixed-
 pullback register ed.nii.gz es.nii.gz --out result/ --model run/model.safetensors --finetune 50
 pullback register fixed.nii.gz moving.nii.gz --out result/ --recipe mine.yaml   (pullback recipe show deformable)
 """
+IMAGES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".png", ".npy", ".tif", ".tiff", ".dcm")
 
 
 def parser() -> Parser:
@@ -72,6 +73,9 @@ def run(options: Namespace) -> int:
     from pullback.cli.summary import summary
     from pullback.registration.folder import together
 
+    if options.out.name.lower().endswith(IMAGES) and not options.out.is_dir():
+        raise UsageError(f"--out is the folder of the result, and {options.out} has the name of an image; "
+                         "with --out result the warped image is result/warped.nii.gz")  # fmt: skip
     with noted() as notes:
         job = read_job(options)
     with together(options.out) as folder:
