@@ -1,11 +1,14 @@
 """The site: `make docs`. Pages are Markdown (MyST), the tutorial is executed scripts, the API comes from docstrings."""
 
 import importlib.metadata
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for plain_docstrings and site_style
+if "PULLBACK_DATA" in os.environ:  # scripts run in their own folder, from where a relative path leads elsewhere
+    os.environ["PULLBACK_DATA"] = str(Path(os.environ["PULLBACK_DATA"]).absolute())
 
 project = "pullback"
 author = "the pullback authors"
