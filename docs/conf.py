@@ -7,8 +7,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for plain_docstrings and site_style
-if "PULLBACK_DATA" in os.environ:  # scripts run in their own folder, from where a relative path leads elsewhere
-    os.environ["PULLBACK_DATA"] = str(Path(os.environ["PULLBACK_DATA"]).absolute())
+if "PULLBACK_DATA" in os.environ:  # as seen from the repository: this file and the scripts run in other folders
+    os.environ["PULLBACK_DATA"] = str((HERE.parent / os.environ["PULLBACK_DATA"]).resolve())
 
 project = "pullback"
 author = "the pullback authors"
