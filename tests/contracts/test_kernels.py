@@ -272,22 +272,31 @@ def strided(tensor: Tensor) -> Tensor:
     return torch.stack([flipped, flipped + 1], dim=-1)[..., 0].permute(*range(tensor.ndim)[::-1])
 
 
+def device_of(row: str) -> str:
+    """Where a row runs: those for GPUs without one under Triton's interpreter, on the CPU."""
+    return "cuda" if row == "cuda" and torch.cuda.is_available() else "cpu"
+
+
 def evaluate(case: Case, row: str, dtype: torch.dtype, layout: str, wrt: str | None) -> tuple[bool, Tensor]:
     """Whether the row itself ran, and its values, or a gradient of them."""
     tensors: dict[str, Tensor | None] = {}
+    device = device_of(row)
     for name, tensor in case.tensors.items():
         if tensor is not None:
-            tensor = tensor.clone() if name in DOUBLE else tensor.to(dtype, copy=True)
+            tensor = tensor.clone() if name in DOUBLE else tensor.to(device, dtype, copy=True)
             tensor = strided(tensor) if layout == "strided" else tensor
             tensor.requires_grad_(name == wrt)
         tensors[name] = tensor
+    if case.op == "inside":
+        options = {**case.options, "device": torch.device(device)}
+        case = replace(case, options=options)
     with ops.use_kernels(row), ops.recorded() as log:
         values = torch.as_tensor(case.call(tensors), dtype=dtype if case.op == "inside" else None)
         if wrt is None:
-            return log[case.op] == row, values
+            return log[case.op] == row, values.cpu()
         upstream = 0.5 + random(*values.shape, seed=9)
-        (gradient,) = torch.autograd.grad((values * upstream.to(values.dtype)).sum(), [tensors[wrt]])
-    return log[case.op] == row, gradient
+        (gradient,) = torch.autograd.grad((values * upstream.to(values)).sum(), [tensors[wrt]])
+    return log[case.op] == row, gradient.cpu()
 
 
 def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None) -> None:

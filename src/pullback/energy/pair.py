@@ -89,7 +89,7 @@ def counted_weight(pair: Pair, where: Reading) -> Batch | None:
     if pair.covered and pair.moving_weight is None:
         return pair.fixed_weight
     with torch.no_grad():
-        weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)
+        weight = ops.inside(pair.moving_space.shape, *where, shape=shape, device=pair.fixed.device).to(pair.fixed)
         if pair.moving_weight is not None:
             weight = weight * ops.sample(pair.moving_weight, *where, shape=shape)
         elif pair.fixed_weight is None and float(weight.min()) == 1:

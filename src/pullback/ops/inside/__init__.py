@@ -14,6 +14,7 @@ def inside(
     mix: Matrix | None = None,
     *,
     shape: Shape | None = None,
+    device: torch.device | None = None,
 ) -> Float[Tensor, "_b 1 *_shape"]:
     """1 where p(v), as `sample` defines it, lies within half a voxel of an image of spatial shape `size`, 0 elsewhere.
 
@@ -23,6 +24,7 @@ def inside(
         displacement: (b, D, *shape), added through `mix`.
         mix: (D, D), what one unit of displacement is in image voxels; the identity by default.
         shape: the output's spatial shape; taken from the displacement where there is one.
+        device: where to compute; that of the displacement where there is one, else of the matrix.
 
     Returns:
         (b, 1, *shape); not differentiable.
@@ -34,7 +36,9 @@ def inside(
     if shape is None:
         raise InputError("inside needs an output shape or a displacement")
     mix = torch.eye(len(size), dtype=matrix.dtype, device=matrix.device) if mix is None else mix
-    like = torch.empty(0, dtype=torch.float32, device=matrix.device) if displacement is None else displacement
+    device = (matrix.device if device is None else device) if displacement is None else displacement.device
+    like = torch.empty(0, dtype=torch.float32, device=device) if displacement is None else displacement
+    row = _dispatch.choose("inside", like)
     with torch.no_grad():
-        result: Tensor = _dispatch.choose("inside", like)(tuple(size), matrix, displacement, mix, tuple(shape))
+        result: Tensor = row(tuple(size), matrix, displacement, mix, tuple(shape), device)
     return result
