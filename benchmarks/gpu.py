@@ -369,7 +369,7 @@ def ahead_of_time(sizes: list[Shape]) -> tuple[ProcessPoolExecutor | None, dict[
     return pool, {size: pool.submit(peers_pair, size) for size in sizes}
 
 
-def main() -> None:
+def main() -> None:  # noqa: C901 - one part after the other
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--sizes", nargs="+", default=["160x192x224", "192x224x192"])
@@ -401,7 +401,7 @@ def main() -> None:
         for size in (*sizes, *([COARSE] if cuda else [])):
             add(kernels(size, device, fast))
         print(f"timed after {time.perf_counter() - began:.0f} s", flush=True)
-    for number, size in enumerate(sizes if pool or wanted & {"register", "profile"} else []):
+    for number, size in enumerate(sizes if wanted & {"register", "profile"} else []):
         pair = pair_of(size, ahead.get(size), device)
         print(f"the pair of {text(size)} is there after {time.perf_counter() - began:.0f} s", flush=True)
         if "register" in wanted:

@@ -35,9 +35,7 @@ class Places:
     outside: float | None
 
     @classmethod
-    def of(
-        cls, matrix: Matrix, displacement: Batch | None, mix: Matrix, shape: Shape, outside: float | None
-    ) -> Places:
+    def of(cls, matrix: Matrix, displacement: Batch | None, mix: Matrix, shape: Shape, outside: float | None) -> Places:
         """From tensors of any type, layout and device."""
         rows = matrix.detach().tolist()
         dense = None if displacement is None else displacement.detach().contiguous()

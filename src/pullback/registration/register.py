@@ -27,6 +27,7 @@ from pullback.registration.stage import LEAST_OVERLAP, Optimise, Stage, at_level
 from pullback.registration.symmetric import Symmetric
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
+from pullback.transforms.on_device import on_device
 
 MOST_FOLDING_PERCENT = 0.5
 MANY_VOXELS = 1_000_000
@@ -90,7 +91,9 @@ def register(  # noqa: PLR0913 - the same as the front door
         notes = by_term(similarity, pair, _first_meeting(pair, path), transform)
         outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
     status = _status(outcomes[-1].status, quality, similarity)
-    return Registration(fixed, moving, transform, status, tuple(outcomes), quality, recipe)
+    home = fixed.data.device  # with the images, whatever computed it
+    outcomes = [replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes]
+    return Registration(fixed, moving, outcomes[-1].transform, status, tuple(outcomes), quality, recipe)
 
 
 def _timed(stage: Stage, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch) -> Outcome:

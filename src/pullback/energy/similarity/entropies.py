@@ -30,10 +30,13 @@ class Entropies(NamedTuple):
 
 
 def entropies(fixed: Batch, warped: Batch, bins: int, weight: Batch | None) -> Entropies:
-    """Of each channel by itself, by Mattes' histogram; see `ops.joint_histogram`."""
+    """Of each channel by itself, by Mattes' histogram; see `ops.joint_histogram`.
+
+    On the CPU wherever the images are: a GPU starts dozens of kernels for these few numbers in longer than they take.
+    """
     rows = []
     for c in range(fixed.shape[1]):
-        joint = ops.joint_histogram(fixed[:, c : c + 1], warped[:, c : c + 1], bins, weight)
+        joint = ops.joint_histogram(fixed[:, c : c + 1], warped[:, c : c + 1], bins, weight).cpu()
         rows.append((_entropy(joint.sum(dim=2)), _entropy(joint.sum(dim=1)), _entropy(joint.flatten(1))))
     return Entropies(*(torch.stack(column, dim=1) for column in zip(*rows, strict=True)))
 

@@ -26,4 +26,4 @@ class MattesMutualInformation(Similarity):
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
         found = entropies(fixed, warped, self.bins, weight)
-        return (found.fixed - found.information).mean(dim=1)
+        return (found.fixed - found.information).mean(dim=1).to(warped.device)

@@ -27,5 +27,7 @@ class MutualInformation(Similarity):
         """See `Similarity`."""
         found = entropies(fixed, warped, self.bins, weight)
         if self.normalised:
-            return (1 - 2 * found.information / (found.fixed + found.warped).clamp(min=1e-6)).mean(dim=1)
-        return (found.fixed - found.information).mean(dim=1)
+            loss = 1 - 2 * found.information / (found.fixed + found.warped).clamp(min=1e-6)
+        else:
+            loss = found.fixed - found.information
+        return loss.mean(dim=1).to(warped.device)

@@ -25,4 +25,4 @@ class NormalisedMutualInformation(Similarity):
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
         found = entropies(fixed, warped, self.bins, weight)
-        return (1 - found.information / found.joint.clamp(min=1e-6)).mean(dim=1)
+        return (1 - found.information / found.joint.clamp(min=1e-6)).mean(dim=1).to(warped.device)

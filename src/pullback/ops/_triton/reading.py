@@ -42,7 +42,7 @@ def _moves(field, v, live, count, D: tl.constexpr, MOVED: tl.constexpr):
 @triton.jit
 def _places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
             b00, b01, b02, b10, b11, b12, b20, b21, b22, D: tl.constexpr, MOVED: tl.constexpr):  # fmt: skip
-    """p = matrix (x, 1) + mix u, in voxels of the image."""
+    """P = matrix (x, 1) + mix u, in voxels of the image."""
     p0 = a00 * x0 + a01 * x1 + a02 * x2 + a03
     p1 = a10 * x0 + a11 * x1 + a12 * x2 + a13
     p2 = a20 * x0 + a21 * x1 + a22 * x2 + a23
@@ -109,9 +109,9 @@ def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus,
                 value = tl.where(_within(p0, p1, p2, n0, n1, n2), value, outside)
             tl.store(out + c * count + v, value, mask=live)
     else:
-        i0, j0, t0, free0 = _between(p0, n0)
-        i1, j1, t1, free1 = _between(p1, n1)
-        i2, j2, t2, free2 = _between(p2, n2)
+        i0, j0, t0, _ = _between(p0, n0)
+        i1, j1, t1, _ = _between(p1, n1)
+        i2, j2, t2, _ = _between(p2, n2)
         k00, k01 = (i0 * n1 + i1) * n2, (i0 * n1 + j1) * n2
         k10, k11 = (j0 * n1 + i1) * n2, (j0 * n1 + j1) * n2
         for c in range(channels):
@@ -264,9 +264,9 @@ def adjoint(gradient, field, image, channels, n0, n1, n2, m1, m2, count,
             g = tl.load(gradient + c * count + v, mask=seen, other=0.0)
             tl.atomic_add(image + c * n0 * n1 * n2 + at, g, mask=seen, sem="relaxed")
     else:
-        i0, j0, t0, free0 = _between(p0, n0)
-        i1, j1, t1, free1 = _between(p1, n1)
-        i2, j2, t2, free2 = _between(p2, n2)
+        i0, j0, t0, _ = _between(p0, n0)
+        i1, j1, t1, _ = _between(p1, n1)
+        i2, j2, t2, _ = _between(p2, n2)
         for c in range(channels):
             base = image + c * n0 * n1 * n2
             g = tl.load(gradient + c * count + v, mask=seen, other=0.0)

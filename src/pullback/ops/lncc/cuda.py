@@ -80,7 +80,7 @@ def _value(
     images: tuple[Tensor, Tensor, Tensor | None], level: Tensor, sizes: Shape, floor: float, fields: Tensor | None
 ) -> Tensor:
     """The sum of the likeness of one channel over its voxels, double precision; fills `fields` for the gradient."""
-    kernels, (fixed, warped, weight) = _cuda.kernels("lncc"), images
+    kernels, fixed, weight = _cuda.kernels("lncc"), images[0], images[2]
     count, tiles = fixed.numel(), _cuda.blocks(sizes[1], kernels.ROWS)
     weighted = weight is not None
     partial = torch.empty(6 if weighted else 5, count, device=fixed.device)
@@ -107,7 +107,7 @@ def _pull(
     gradient: Tensor,
 ) -> None:
     """The gradient of one channel."""
-    kernels, tiles = _cuda.kernels("lncc"), 1
+    kernels = _cuda.kernels("lncc")
     tiles, partial = _cuda.blocks(sizes[1], kernels.ROWS), torch.empty_like(fields)
     with _cuda.on(fields):
         kernels.plane[sizes[0] * tiles, _cuda.blocks(sizes[2], kernels.COLUMNS)](

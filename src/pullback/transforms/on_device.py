@@ -1,0 +1,44 @@
+"""on_device: the same transform with its fields elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import torch
+
+from pullback.transforms.affine import Affine
+from pullback.transforms.transform import Transform
+from pullback.typing import Tensor
+
+
+def on_device(transform: Transform, device: torch.device | str) -> Transform:
+    """The transform with its fields on a device; itself where they are there. Matrices stay on the CPU.
+
+    Example:
+        >>> here = Affine.identity(3)
+        >>> on_device(here, "cpu") is here
+        True
+    """
+    whole: Any = transform
+    if isinstance(transform, Affine) or not is_dataclass(whole):
+        return transform
+    changed = {}
+    for f in fields(whole):
+        value = getattr(whole, f.name)
+        moved = _moved(value, torch.device(device))
+        if moved is not value:
+            changed[f.name] = moved
+    result: Transform = replace(whole, **changed) if changed else whole
+    return result
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, Transform):
+        return on_device(value, device)
+    if isinstance(value, tuple) and any(isinstance(part, Transform) for part in value):
+        parts = tuple(_moved(part, device) for part in value)
+        return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
+    return value
