@@ -369,6 +369,7 @@ HOSTILE += [("sampled_mse", "displacement")]
 HOSTILE += [("joint_histogram", "fixed"), ("joint_histogram", "warped")]
 
 
+@pytest.mark.filterwarnings("ignore:.* encountered in .*:RuntimeWarning")  # NumPy's, under Triton's interpreter
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 3.4e38, -3.4e38])
 @pytest.mark.parametrize(("op", "row", "name"), [(op, row, name) for op, name in HOSTILE for row in _dispatch.ROWS[op]])
 def test_numbers_that_point_nowhere_are_met_alike(op, row, name, value):
