@@ -132,7 +132,7 @@ def plane(fields, out, n0, n1, n2, r0, r1, r2, tiles, ROWS: tl.constexpr, COLUMN
 @triton.jit(do_not_specialize=["n0", "stride", "r0"])
 def pull(fields, fixed, warped, weight, level, scale, gradient, n0, stride, r0,
          WEIGHTED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
-    """The gradient with respect to the warped image, times `scale`."""
+    """The gradient of the loss with respect to the warped image, times `scale`."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     count = n0 * stride
     live = v < count
@@ -148,7 +148,7 @@ def pull(fields, fixed, warped, weight, level, scale, gradient, n0, stride, r0,
     off = tl.load(level)
     i = tl.load(fixed + v, mask=live, other=0.0) - off
     j = tl.load(warped + v, mask=live, other=0.0) - off
-    found = tl.load(scale) * (i * by_cov - j * by_var - rest)
+    found = -tl.load(scale) * (i * by_cov - j * by_var - rest)
     if WEIGHTED:
         found *= tl.load(weight + v, mask=live, other=0.0)
     tl.store(gradient + v, found, mask=live)

@@ -3,6 +3,7 @@
 Nothing waits for the GPU: the level, the totals and the loss stay there. Sums are the same in every run.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -40,33 +41,30 @@ class _LNCC(torch.autograd.Function):
         sizes = (*_cuda.size3(size), *_cuda.size3([min(r, n) for r, n in zip(radius, size, strict=True)]))
         if len(size) == 2:
             sizes = (*sizes[:3], 0, *sizes[4:])
+        programs = _cuda.blocks(math.prod(size), _cuda.kernels("lncc").BLOCK)
         fields = torch.empty(batch, channels, 3, *size, device=fixed.device) if wanted else None
-        likeness = torch.stack([
-            torch.stack([
-                _value((_of(fixed, k, c), _of(warped, k, c), _of(weight, k, 0)), level, sizes, floor,
-                       None if fields is None else fields[k, c])
-                for c in range(channels)
-            ]).sum()
-            for k in range(batch)
-        ])  # fmt: skip
-        if weight is None:
-            totals = torch.full_like(likeness, channels * fixed[0, 0].numel())
-        else:
-            totals = (weight.flatten(1).sum(dim=1, dtype=torch.float64) * channels).clamp(min=1e-6)
-        ctx.save_for_backward(fixed, warped, weight, level, totals, fields)
-        ctx.sizes = sizes
-        return (1 - likeness / totals).to(warped.dtype)
+        likeness = torch.empty(batch, channels, programs, device=fixed.device)
+        for k in range(batch):
+            for c in range(channels):
+                images = _of(fixed, k, c), _of(warped, k, c), _of(weight, k, 0)
+                _measure(images, level, sizes, floor, likeness[k, c], None if fields is None else fields[k, c])
+        total: float | Tensor = channels * math.prod(size)
+        if weight is not None:
+            total = (weight.flatten(1).sum(dim=1, dtype=torch.float64) * channels).clamp(min=1e-6)
+        ctx.save_for_backward(fixed, warped, weight, level, fields)
+        ctx.sizes, ctx.total = sizes, total
+        return (1 - likeness.sum(dim=(1, 2), dtype=torch.float64) / total).to(warped.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> Any:
-        fixed, warped, weight, level, totals, fields = ctx.saved_tensors
-        scale = (-upstream / totals).to(torch.float32)
+        fixed, warped, weight, level, fields = ctx.saved_tensors
+        scale = (upstream / ctx.total).to(torch.float32)
         gradient = torch.empty(len(fields), *warped.shape[1:], device=warped.device)
         for k in range(len(fields)):
             for c in range(fixed.shape[1]):
                 images = _of(fixed, k, c), _of(warped, k, c), _of(weight, k, 0)
-                _pull(images, level, scale[k % len(scale)], ctx.sizes, fields[k, c], gradient[k, c])
+                _pull(images, level, scale[k], ctx.sizes, fields[k, c], gradient[k, c])
         if len(warped) != len(gradient):
             gradient = gradient.sum(dim=0, keepdim=True)
         return None, gradient, None, None, None
@@ -76,26 +74,28 @@ def _of(images: Tensor | None, k: int, c: int) -> Any:
     return None if images is None else images[k % len(images), c]
 
 
-def _value(
-    images: tuple[Tensor, Tensor, Tensor | None], level: Tensor, sizes: Shape, floor: float, fields: Tensor | None
-) -> Tensor:
-    """The sum of the likeness of one channel over its voxels, double precision; fills `fields` for the gradient."""
+def _measure(
+    images: tuple[Tensor, Tensor, Tensor | None],
+    level: Tensor,
+    sizes: Shape,
+    floor: float,
+    likeness: Tensor,
+    fields: Tensor | None,
+) -> None:
+    """Each program's sum of the likeness of one channel; fills `fields` for the gradient."""
     kernels, fixed, weight = _cuda.kernels("lncc"), images[0], images[2]
     count, tiles = fixed.numel(), _cuda.blocks(sizes[1], kernels.ROWS)
     weighted = weight is not None
     partial = torch.empty(6 if weighted else 5, count, device=fixed.device)
-    programs = _cuda.blocks(count, kernels.BLOCK)
-    totals = torch.empty(programs, device=fixed.device)
     with _cuda.on(fixed):
         kernels.sums[sizes[0] * tiles, _cuda.blocks(sizes[2], kernels.COLUMNS)](
             *images, level, partial, *sizes, tiles,
             WEIGHTED=weighted, ROWS=kernels.ROWS, COLUMNS=kernels.COLUMNS, num_warps=kernels.WARPS,
         )  # fmt: skip
-        kernels.measure[programs,](
-            partial, weight, fields, totals, *sizes, floor,
+        kernels.measure[likeness.numel(),](
+            partial, weight, fields, likeness, *sizes, floor,
             WEIGHTED=weighted, GRADIENT=fields is not None, BLOCK=kernels.BLOCK, num_warps=kernels.WARPS,
         )  # fmt: skip
-    return totals.sum(dtype=torch.float64)
 
 
 def _pull(
