@@ -372,7 +372,7 @@ def ahead_of_time(sizes: list[Shape]) -> tuple[ProcessPoolExecutor | None, dict[
 def main() -> None:  # noqa: C901 - one part after the other
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--sizes", nargs="+", default=["160x192x224", "192x224x192"])
+    parser.add_argument("--sizes", nargs="+", default=["160x192x224", "192x224x192", "256x256"])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--check-size", default="61x70x83")
     parser.add_argument("--out", type=Path)
@@ -398,7 +398,7 @@ def main() -> None:  # noqa: C901 - one part after the other
         add(check(tuple(map(int, given.check_size.split("x"))), device, fast))
         print(f"checked after {time.perf_counter() - began:.0f} s", flush=True)
     if "time" in wanted:
-        for size in (*sizes, *([COARSE] if cuda else [])):
+        for size in (*(s for s in sizes if len(s) == 3), *([COARSE] if cuda else [])):
             add(kernels(size, device, fast))
         print(f"timed after {time.perf_counter() - began:.0f} s", flush=True)
     for number, size in enumerate(sizes if wanted & {"register", "profile"} else []):
