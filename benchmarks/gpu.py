@@ -123,7 +123,7 @@ def cases(size: Shape, device: str) -> Iterator[Case]:
     yield Case("sample matrix", lambda i: ops.sample(i, turned, shape=size), lambda k: (image(k),), 2)
     yield Case("sample of field", lambda u: ops.sample(u, turned, shape=size), lambda k: (field(k),), 2 * d)
     yield Case("sample + gradient field", read, both, 5 + 2 * d, wrt=1)
-    yield Case("sample + gradient image", read, both, 5 + 2 * d, wrt=0, exact=False)
+    yield Case("sample + gradient image", read, both, 5 + 2 * d, wrt=0)
     yield Case("sample + gradient matrix", of_matrix, lambda k: (*both(k), turned.clone()), 3 + 2 * d, wrt=2)
     yield Case("inside", lambda u: ops.inside(size, turned, u, mix), lambda k: (field(k),), d + 1)
     yield Case("compose", lambda a, b: ops.compose(a, b, mix, 0.7), lambda k: (field(k), field(k + 9, 0.5)), 3 * d)
@@ -140,6 +140,10 @@ def cases(size: Shape, device: str) -> Iterator[Case]:
                lambda k: (*pair(k), random(1, 1, *size, seed=k)), 4, wrt=1)  # fmt: skip
     yield Case("joint_histogram", partial(ops.joint_histogram, bins=32), pair, 2)
     yield Case("joint_histogram + gradient", partial(ops.joint_histogram, bins=32), pair, 5, wrt=1)
+    yield Case("sampled_histogram", lambda f, m, u: ops.sampled_histogram(f, m, 32, turned, u, mix),
+               lambda k: (*pair(k), field(k)), 2 + d)  # fmt: skip
+    yield Case("sampled_histogram + gradient", lambda f, m, u, t: ops.sampled_histogram(f, m, 32, t, u, mix),
+               lambda k: (*pair(k), field(k), turned.clone()), 4 + 2 * d, wrt=3)  # fmt: skip
     yield Case("force", lambda w, g: ops.force(w, g, mix), pair, 2 + d)
     yield Case("largest", lambda u: ops.largest(u[0]), lambda k: (field(k),), d)
     yield Case("mse + gradient", ops.mse, pair, 5, wrt=1)

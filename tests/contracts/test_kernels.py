@@ -18,7 +18,7 @@ from pullback.ops import _dispatch
 SHAPES = [(9, 13), (3, 41), (1, 13), (13, 1), (5, 7, 11), (2, 3, 41), (1, 9, 13), (5, 1, 7), (5, 7, 1), (1, 1, 1)]
 DOUBLE = {"matrix", "mix"}  # these stay in double precision, whatever the images are in
 FINE = 1e-9
-COARSE = {"lncc": 5e-4, "mind": 1e-4}  # ratios of small differences
+COARSE = {"lncc": 5e-4, "mind": 1e-4, "sampled_histogram": 2e-4}  # ratios of small differences
 ROWS = [(op, row) for op, rows in _dispatch.ROWS.items() for row in rows]
 
 
@@ -106,6 +106,20 @@ def pair_sums_cases() -> Iterator[Case]:
         moved = {"displacement": 3 * random(1, d, *size, seed=4) - 1.5, "mix": 0.3 + random(d, d, seed=5)}
         weight = random(1, 1, *size, seed=6)
         yield Case("pair_sums", f"{size} moved, weighted", {**plain, **moved, "weight": weight})
+
+
+def sampled_histogram_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d, spatial = len(size), size[::-1]
+        images = {"fixed": random(1, 1, *size, seed=1), "moving": 1.2 * random(1, 1, *spatial, seed=2) - 0.1}
+        matrix = 0.1 + torch.eye(d, d + 1, dtype=torch.float64).flip(0) + 0.1 * random(d, d + 1, seed=3)
+        matrix[:, -1] += 0.3
+        moved = {"displacement": 3 * random(1, d, *size, seed=4) - 1.5, "mix": 0.3 + random(d, d, seed=5)}
+        weight = random(1, 1, *size, seed=6)
+        for bins in (5, 32):
+            yield Case("sampled_histogram", f"{size} {bins}", {**images, "matrix": matrix}, {"bins": bins})
+            tensors = {**images, "matrix": matrix, **moved, "weight": weight}
+            yield Case("sampled_histogram", f"{size} {bins} moved, weighted", tensors, {"bins": bins})
 
 
 def sampled_mse_cases() -> Iterator[Case]:
@@ -241,6 +255,7 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "mse": lambda: whole_cases("mse"),
     "ncc": lambda: whole_cases("ncc"),
     "pair_sums": pair_sums_cases,
+    "sampled_histogram": sampled_histogram_cases,
     "sampled_mse": sampled_mse_cases,
     "lncc": lncc_cases,
     "joint_histogram": joint_histogram_cases,
@@ -258,6 +273,7 @@ DIFFERENTIABLE = [
     ("joint_histogram", "warped"),
     ("mind", "image"),
     ("ffd", "coefficients"),
+    *(("sampled_histogram", name) for name in ("matrix", "mix")),
     *(("sampled_mse", name) for name in ("fixed", "moving", "matrix", "displacement", "mix")),
     *(("ffd_sample", name) for name in ("coefficients", "displacement")),
     ("smooth", "image"),

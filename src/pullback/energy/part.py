@@ -35,6 +35,10 @@ class ImagePart:
         pair = self.pair
         where = where_read(pair, transform)
         measure = self.similarity.on(pair.fixed_space)
+        if pair.moving_weight is None and not pair.covered and not (where[1] is not None and where[1].requires_grad):
+            inside = measure.loss_inside(pair.fixed, pair.moving, where, pair.fixed_weight)
+            if inside is not None:
+                return self._weighed(inside[0])
         return self._weighed(measure.loss_read(pair.fixed, pair.moving, where, counted_weight(pair, where))[0])
 
     def loss_and_force(self, transform: Transform, space: Space) -> tuple[float, Field]:

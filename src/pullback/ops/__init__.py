@@ -23,6 +23,7 @@ from pullback.ops.ncc import ncc
 from pullback.ops.pair_sums import PairSums, pair_sums
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
+from pullback.ops.sampled_histogram import sampled_histogram
 from pullback.ops.sampled_mse import abreast, sampled_mse
 from pullback.ops.smooth import smooth
 
@@ -53,6 +54,7 @@ __all__ = [
     "reused",
     "sample",
     "sample_points",
+    "sampled_histogram",
     "sampled_mse",
     "smooth",
     "use_kernels",

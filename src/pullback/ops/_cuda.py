@@ -68,3 +68,14 @@ def blocks(count: int, block: int) -> int:
 def size3(shape: Sequence[int]) -> Shape:
     """A spatial shape as (slices, rows, columns)."""
     return (*[1] * (3 - len(shape)), *shape)
+
+
+def whole(values: Tensor, times: int = 1) -> Tensor:
+    """A power of two, on their device, that makes of values whole numbers whose sums stay within 63 bits.
+
+    Whole numbers add up to the same in any order, so that threads may add as they come. At least 31 bits are left for
+    the largest value: more than single precision has. Values that are not finite make the power not a number.
+    """
+    room = 62 - (values[0].numel() * times).bit_length()
+    most = values.detach().abs().max().clamp(min=1e-18)
+    return torch.exp2(room - torch.ceil(torch.log2(most))) + 0 * most

@@ -84,17 +84,17 @@ def nine(rows: list[list[float]]) -> tuple[float, ...]:
     return tuple(number for row in rows for number in row)
 
 
-def _sizes(channels: int, size: Shape, shape: Shape) -> tuple[int, ...]:
-    """Channels, the image's three sizes, the last two of what is read, and its count."""
+def sizes_of(size: Shape, shape: Shape) -> Shape:
+    """The image's three sizes, the last two of what is read, and its count."""
     _, m1, m2 = _cuda.size3(shape)
-    return (channels, *_cuda.size3(size), m1, m2, math.prod(shape))
+    return (*_cuda.size3(size), m1, m2, math.prod(shape))
 
 
 def read(image: Batch, places: Places, nearest: bool = False, plus: float | None = None) -> Batch:
     """The values of a contiguous image; with `plus`, that multiple of the displacement is added."""
     kernels, batch = _cuda.kernels("reading"), places.batch(len(image))
     values = torch.empty(batch, image.shape[1], *places.shape, device=image.device)
-    sizes = _sizes(image.shape[1], tuple(image.shape[2:]), places.shape)
+    sizes = (image.shape[1], *sizes_of(tuple(image.shape[2:]), places.shape))
     if not values.numel():
         return values
     with _cuda.on(image):
@@ -126,7 +126,7 @@ def slopes(
         (b, D, *shape) of the displacement's own batch; (b, 21) double precision.
     """
     kernels, batch = _cuda.kernels("reading"), places.batch(len(image))
-    sizes = _sizes(image.shape[1], tuple(image.shape[2:]), places.shape)
+    sizes = (image.shape[1], *sizes_of(tuple(image.shape[2:]), places.shape))
     programs, d = _cuda.blocks(sizes[-1], kernels.BLOCK), len(places.shape)
     to_field = torch.empty(batch, d, *places.shape, device=image.device) if field else None
     sums = torch.zeros(batch, programs, kernels.SUMS, device=image.device) if matrix else None
@@ -156,14 +156,16 @@ def slopes(
 
 
 def adjoint(size: Shape, images: int, places: Places, gradient: Batch, nearest: bool = False) -> Batch:
-    """The gradient with respect to (images, c, *size); added up in any order, so not always alike to the last digit."""
+    """The gradient with respect to (images, c, *size)."""
     kernels, channels = _cuda.kernels("reading"), gradient.shape[1]
-    image = torch.zeros(images, channels, *size, device=gradient.device)
-    sizes = _sizes(channels, size, places.shape)
+    image = torch.zeros(images, channels, *size, dtype=torch.int64, device=gradient.device)
+    scale = _cuda.whole(gradient, len(gradient) // images)
+    sizes = (channels, *sizes_of(size, places.shape))
     with _cuda.on(image):
         for k in range(len(gradient) if sizes[-1] else 0):
             kernels.adjoint[_cuda.blocks(sizes[-1], kernels.BLOCK),](
                 gradient[k],
+                scale,
                 places.moved(k),
                 image[k % images],
                 *sizes,
@@ -174,14 +176,14 @@ def adjoint(size: Shape, images: int, places: Places, gradient: Batch, nearest: 
                 BLOCK=kernels.BLOCK,
                 num_warps=kernels.WARPS,
             )
-    return image
+    return image / scale
 
 
 def inside(size: Shape, places: Places, device: torch.device) -> Batch:
     """1 where a position lies inside an image of that size, 0 elsewhere."""
     kernels, batch = _cuda.kernels("reading"), places.batch(1)
     mask = torch.empty(batch, 1, *places.shape, device=device)
-    sizes = _sizes(1, size, places.shape)[1:]
+    sizes = sizes_of(size, places.shape)
     with _cuda.on(mask):
         for k in range(batch if sizes[-1] else 0):
             kernels.inside[_cuda.blocks(sizes[-1], kernels.BLOCK),](

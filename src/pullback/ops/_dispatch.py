@@ -32,6 +32,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "pair_sums": ("cpu", "reference"),
     "lncc": ("cpu", "cuda", "reference"),
     "joint_histogram": ("cpu", "cuda", "reference"),
+    "sampled_histogram": ("cuda", "reference"),
     "mind": ("cpu", "reference"),
     "ffd": ("cpu", "reference"),
     "ffd_sample": ("cpu", "reference"),

@@ -8,6 +8,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from pullback import ops
+from pullback.transforms.apply import Reading
 from pullback.typing import Batch, Tensor
 
 LEAST = 1e-12
@@ -38,10 +39,22 @@ def entropies(fixed: Batch, warped: Batch, bins: int, weight: Batch | None) -> E
 
     On the CPU wherever the images are: a GPU starts dozens of kernels for these few numbers in longer than they take.
     """
-    rows = []
-    for c in range(fixed.shape[1]):
-        joint = ops.joint_histogram(fixed[:, c : c + 1], warped[:, c : c + 1], bins, weight).cpu()
-        rows.append(_Entropies.apply(joint))  # type: ignore[no-untyped-call]
+    channels = range(fixed.shape[1])
+    return _of([ops.joint_histogram(fixed[:, c : c + 1], warped[:, c : c + 1], bins, weight).cpu() for c in channels])
+
+
+def entropies_read(fixed: Batch, moving: Batch, where: Reading, bins: int, weight: Batch | None) -> Entropies | None:
+    """Of what is read from inside the moving image; None where it is quicker to read it first."""
+    if moving.device.type != "cuda" or len(fixed) != 1 or len(moving) != 1:
+        return None
+    channels = range(fixed.shape[1])
+    return _of(
+        [ops.sampled_histogram(fixed[:, c : c + 1], moving[:, c : c + 1], bins, *where, weight) for c in channels]
+    )
+
+
+def _of(joints: list[Tensor]) -> Entropies:
+    rows = [_Entropies.apply(joint) for joint in joints]  # type: ignore[no-untyped-call]
     return Entropies(*(torch.stack(column, dim=1) for column in zip(*rows, strict=True)))
 
 

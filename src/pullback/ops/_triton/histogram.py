@@ -14,14 +14,14 @@ PULLED = 512
 
 
 @triton.jit
-def _unit(value):
+def unit(value):
     """Within 0 and 1; what is not a number is 0."""
     value = tl.where(value == value, value, 0.0)
     return tl.minimum(tl.maximum(value, 0.0), 1.0)
 
 
 @triton.jit
-def _spline(x):
+def spline(x):
     """The cubic B-spline."""
     far = tl.abs(x)
     near = 2.0 / 3.0 - far * far * (1.0 - 0.5 * far)
@@ -39,13 +39,13 @@ def count_pairs(fixed, warped, weight, out, count, bins,
     for k in range(0, tl.minimum(LOOPS, (count - first + BLOCK - 1) // BLOCK)):
         v = first + k * BLOCK + tl.arange(0, BLOCK)
         live = v < count
-        row = tl.floor(_unit(tl.load(fixed + v, mask=live, other=0.0)) * (bins - 1) + 0.5).to(tl.int32)
-        place = _unit(tl.load(warped + v, mask=live, other=0.0)) * (bins - 3) + 1
+        row = tl.floor(unit(tl.load(fixed + v, mask=live, other=0.0)) * (bins - 1) + 0.5).to(tl.int32)
+        place = unit(tl.load(warped + v, mask=live, other=0.0)) * (bins - 3) + 1
         counts = live.to(tl.float32)
         if WEIGHTED:
             counts = tl.load(weight + v, mask=live, other=0.0)
         among = tl.where(column[:, None] == row[None, :], counts[None, :], 0.0)
-        spread = _spline(place[:, None] - column[None, :].to(tl.float32))
+        spread = spline(place[:, None] - column[None, :].to(tl.float32))
         joint += tl.dot(among, spread, input_precision="ieee")
     tl.store(out + tl.program_id(0) * WIDTH * WIDTH + column[:, None] * WIDTH + column[None, :], joint)
 
@@ -57,8 +57,8 @@ def pull(fixed, warped, weight, upstream, scale, gradient, count, bins,
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = v < count
     value = tl.load(warped + v, mask=live, other=0.0)
-    row = tl.floor(_unit(tl.load(fixed + v, mask=live, other=0.0)) * (bins - 1) + 0.5).to(tl.int32)
-    place = _unit(value) * (bins - 3) + 1
+    row = tl.floor(unit(tl.load(fixed + v, mask=live, other=0.0)) * (bins - 1) + 0.5).to(tl.int32)
+    place = unit(value) * (bins - 3) + 1
     base = tl.minimum(tl.floor(place).to(tl.int32), bins - 3)
     t = place - base.to(tl.float32)
     at = upstream + row * bins + base

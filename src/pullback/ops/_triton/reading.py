@@ -1,7 +1,7 @@
 """Reading an image at affine-plus-displacement positions, and the three gradients of it.
 
-Each program takes a row of consecutive output voxels. Nothing is added up across programs but in `adjoint`, which
-scatters with atomic additions, whose order and so whose last digits differ from run to run.
+Each program takes a row of consecutive output voxels. Where programs add to one place, in `adjoint`, they add whole
+numbers: sums of those are the same in whatever order.
 """
 
 import triton
@@ -16,14 +16,14 @@ SIZES = ["channels", "n0", "n1", "n2", "m1", "m2", "count"]
 
 
 @triton.jit
-def _coordinates(v, m1, m2):
+def coordinates(v, m1, m2):
     """The output voxel as three numbers."""
     row = v // m2
     return (row // m1).to(tl.float32), (row % m1).to(tl.float32), (v % m2).to(tl.float32)
 
 
 @triton.jit
-def _moves(field, v, live, count, D: tl.constexpr, MOVED: tl.constexpr):
+def moves(field, v, live, count, D: tl.constexpr, MOVED: tl.constexpr):
     """The displacement; 0 along a third axis that is not there."""
     u0 = tl.zeros_like(v).to(tl.float32)
     u1 = u0
@@ -40,7 +40,7 @@ def _moves(field, v, live, count, D: tl.constexpr, MOVED: tl.constexpr):
 
 
 @triton.jit
-def _places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
+def places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
             b00, b01, b02, b10, b11, b12, b20, b21, b22, D: tl.constexpr, MOVED: tl.constexpr):  # fmt: skip
     """P = matrix (x, 1) + mix u, in voxels of the image."""
     p0 = a00 * x0 + a01 * x1 + a02 * x2 + a03
@@ -58,7 +58,7 @@ def _places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20,
 
 
 @triton.jit
-def _within(p0, p1, p2, n0, n1, n2):
+def within(p0, p1, p2, n0, n1, n2):
     """Whether a position is within half a voxel of the outermost voxel centres; what is not a number is not."""
     one = (p0 >= -0.5) & (p0 < n0.to(tl.float32) - 0.5)
     two = (p1 >= -0.5) & (p1 < n1.to(tl.float32) - 0.5)
@@ -66,7 +66,7 @@ def _within(p0, p1, p2, n0, n1, n2):
 
 
 @triton.jit
-def _between(p, n):
+def between(p, n):
     """The voxels before and after a position along an axis, how far it is between them, and whether it is free to move.
 
     The edge is repeated; what is not a number is the first voxel.
@@ -96,9 +96,9 @@ def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus,
     """Values; where PLUS, `plus` times the displacement is added to them."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = v < count
-    x0, x1, x2 = _coordinates(v, m1, m2)
-    u0, u1, u2 = _moves(field, v, live, count, D, MOVED)
-    p0, p1, p2 = _places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
+    x0, x1, x2 = coordinates(v, m1, m2)
+    u0, u1, u2 = moves(field, v, live, count, D, MOVED)
+    p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
                          b00, b01, b02, b10, b11, b12, b20, b21, b22, D, MOVED)  # fmt: skip
     voxels = n0 * n1 * n2
     if NEAREST:
@@ -106,12 +106,12 @@ def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus,
         for c in range(channels):
             value = tl.load(image + c * voxels + at, mask=live, other=0.0)
             if OUTSIDE:
-                value = tl.where(_within(p0, p1, p2, n0, n1, n2), value, outside)
+                value = tl.where(within(p0, p1, p2, n0, n1, n2), value, outside)
             tl.store(out + c * count + v, value, mask=live)
     else:
-        i0, j0, t0, _ = _between(p0, n0)
-        i1, j1, t1, _ = _between(p1, n1)
-        i2, j2, t2, _ = _between(p2, n2)
+        i0, j0, t0, _ = between(p0, n0)
+        i1, j1, t1, _ = between(p1, n1)
+        i2, j2, t2, _ = between(p2, n2)
         k00, k01 = (i0 * n1 + i1) * n2, (i0 * n1 + j1) * n2
         k10, k11 = (j0 * n1 + i1) * n2, (j0 * n1 + j1) * n2
         for c in range(channels):
@@ -132,14 +132,14 @@ def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus,
                 w11 = v110 + t2 * (v111 - v110)
                 value += t0 * (w10 + t1 * (w11 - w10) - value)
             if OUTSIDE:
-                value = tl.where(_within(p0, p1, p2, n0, n1, n2), value, outside)
+                value = tl.where(within(p0, p1, p2, n0, n1, n2), value, outside)
             if PLUS:  # again from the cache, whose number is that of the channel
                 value += plus * tl.load(field + c * count + v, mask=live, other=0.0)
             tl.store(out + c * count + v, value, mask=live)
 
 
 @triton.jit
-def _along(base, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D: tl.constexpr):
+def along(base, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D: tl.constexpr):
     """The slopes of one channel along its axes, from the eight (four) voxels about each position."""
     v000 = tl.load(base + k00 + i2, mask=seen, other=0.0)
     v001 = tl.load(base + k00 + j2, mask=seen, other=0.0)
@@ -190,24 +190,24 @@ def slopes(image, field, gradient, to_field, sums, channels, n0, n1, n2, m1, m2,
     """What the displacement changes (FIELD), and this program's share of what matrix and mix change (MATRIX)."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = v < count
-    x0, x1, x2 = _coordinates(v, m1, m2)
-    u0, u1, u2 = _moves(field, v, live, count, D, MOVED)
-    p0, p1, p2 = _places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
+    x0, x1, x2 = coordinates(v, m1, m2)
+    u0, u1, u2 = moves(field, v, live, count, D, MOVED)
+    p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
                          b00, b01, b02, b10, b11, b12, b20, b21, b22, D, MOVED)  # fmt: skip
-    i0, j0, t0, free0 = _between(p0, n0)
-    i1, j1, t1, free1 = _between(p1, n1)
-    i2, j2, t2, free2 = _between(p2, n2)
+    i0, j0, t0, free0 = between(p0, n0)
+    i1, j1, t1, free1 = between(p1, n1)
+    i2, j2, t2, free2 = between(p2, n2)
     k00, k01 = (i0 * n1 + i1) * n2, (i0 * n1 + j1) * n2
     k10, k11 = (j0 * n1 + i1) * n2, (j0 * n1 + j1) * n2
     seen = live
     if OUTSIDE:
-        seen = live & _within(p0, p1, p2, n0, n1, n2)
+        seen = live & within(p0, p1, p2, n0, n1, n2)
     s0 = tl.zeros([BLOCK], tl.float32)
     s1 = tl.zeros([BLOCK], tl.float32)
     s2 = tl.zeros([BLOCK], tl.float32)
     for c in range(channels):
         g = tl.load(gradient + c * count + v, mask=seen, other=0.0)
-        along0, along1, along2 = _along(image + c * n0 * n1 * n2, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D)
+        along0, along1, along2 = along(image + c * n0 * n1 * n2, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D)
         s0 += g * along0
         s1 += g * along1
         s2 += g * along2
@@ -225,51 +225,52 @@ def slopes(image, field, gradient, to_field, sums, channels, n0, n1, n2, m1, m2,
         _add(into + 4, s1, x0, x1, x2)
         _add(into + 8, s2, x0, x1, x2)
         if MOVED:
-            _add_three(into + 12, s0, u0, u1, u2)
-            _add_three(into + 15, s1, u0, u1, u2)
-            _add_three(into + 18, s2, u0, u1, u2)
+            add_three(into + 12, s0, u0, u1, u2)
+            add_three(into + 15, s1, u0, u1, u2)
+            add_three(into + 18, s2, u0, u1, u2)
 
 
 @triton.jit
 def _add(into, s, x0, x1, x2):
-    _add_three(into, s, x0, x1, x2)
+    add_three(into, s, x0, x1, x2)
     tl.store(into + 3, tl.sum(s, axis=0))
 
 
 @triton.jit
-def _add_three(into, s, x0, x1, x2):
+def add_three(into, s, x0, x1, x2):
     tl.store(into, tl.sum(s * x0, axis=0))
     tl.store(into + 1, tl.sum(s * x1, axis=0))
     tl.store(into + 2, tl.sum(s * x2, axis=0))
 
 
 @triton.jit(do_not_specialize=SIZES)
-def adjoint(gradient, field, image, channels, n0, n1, n2, m1, m2, count,
+def adjoint(gradient, scale, field, image, channels, n0, n1, n2, m1, m2, count,
             a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
             D: tl.constexpr, MOVED: tl.constexpr, NEAREST: tl.constexpr, OUTSIDE: tl.constexpr,
             BLOCK: tl.constexpr):  # fmt: skip
-    """Add to `image` what each of its voxels gave; by atomic additions, so not to the last digit alike in each run."""
+    """Add to `image`, 64-bit whole numbers, `scale` times what each of its voxels gave."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = v < count
-    x0, x1, x2 = _coordinates(v, m1, m2)
-    u0, u1, u2 = _moves(field, v, live, count, D, MOVED)
-    p0, p1, p2 = _places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
+    x0, x1, x2 = coordinates(v, m1, m2)
+    u0, u1, u2 = moves(field, v, live, count, D, MOVED)
+    p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
                          b00, b01, b02, b10, b11, b12, b20, b21, b22, D, MOVED)  # fmt: skip
     seen = live
     if OUTSIDE:
-        seen = live & _within(p0, p1, p2, n0, n1, n2)
+        seen = live & within(p0, p1, p2, n0, n1, n2)
+    factor = tl.load(scale)
     if NEAREST:
         at = (_nearest(p0, n0) * n1 + _nearest(p1, n1)) * n2 + _nearest(p2, n2)
         for c in range(channels):
-            g = tl.load(gradient + c * count + v, mask=seen, other=0.0)
-            tl.atomic_add(image + c * n0 * n1 * n2 + at, g, mask=seen, sem="relaxed")
+            g = factor * tl.load(gradient + c * count + v, mask=seen, other=0.0)
+            tl.atomic_add(image + c * n0 * n1 * n2 + at, g.to(tl.int64), mask=seen, sem="relaxed")
     else:
-        i0, j0, t0, _ = _between(p0, n0)
-        i1, j1, t1, _ = _between(p1, n1)
-        i2, j2, t2, _ = _between(p2, n2)
+        i0, j0, t0, _ = between(p0, n0)
+        i1, j1, t1, _ = between(p1, n1)
+        i2, j2, t2, _ = between(p2, n2)
         for c in range(channels):
             base = image + c * n0 * n1 * n2
-            g = tl.load(gradient + c * count + v, mask=seen, other=0.0)
+            g = factor * tl.load(gradient + c * count + v, mask=seen, other=0.0)
             if D == 3:
                 _scatter(base + i0 * n1 * n2, g * (1 - t0), i1, j1, t1, i2, j2, t2, n2, seen)
                 _scatter(base + j0 * n1 * n2, g * t0, i1, j1, t1, i2, j2, t2, n2, seen)
@@ -279,10 +280,10 @@ def adjoint(gradient, field, image, channels, n0, n1, n2, m1, m2, count,
 
 @triton.jit
 def _scatter(base, g, i1, j1, t1, i2, j2, t2, n2, seen):
-    tl.atomic_add(base + i1 * n2 + i2, g * (1 - t1) * (1 - t2), mask=seen, sem="relaxed")
-    tl.atomic_add(base + i1 * n2 + j2, g * (1 - t1) * t2, mask=seen, sem="relaxed")
-    tl.atomic_add(base + j1 * n2 + i2, g * t1 * (1 - t2), mask=seen, sem="relaxed")
-    tl.atomic_add(base + j1 * n2 + j2, g * t1 * t2, mask=seen, sem="relaxed")
+    tl.atomic_add(base + i1 * n2 + i2, (g * (1 - t1) * (1 - t2)).to(tl.int64), mask=seen, sem="relaxed")
+    tl.atomic_add(base + i1 * n2 + j2, (g * (1 - t1) * t2).to(tl.int64), mask=seen, sem="relaxed")
+    tl.atomic_add(base + j1 * n2 + i2, (g * t1 * (1 - t2)).to(tl.int64), mask=seen, sem="relaxed")
+    tl.atomic_add(base + j1 * n2 + j2, (g * t1 * t2).to(tl.int64), mask=seen, sem="relaxed")
 
 
 @triton.jit(do_not_specialize=["n0", "n1", "n2", "m1", "m2", "count"])
@@ -292,8 +293,8 @@ def inside(field, out, n0, n1, n2, m1, m2, count,
     """1 where a position lies inside the image, 0 elsewhere."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = v < count
-    x0, x1, x2 = _coordinates(v, m1, m2)
-    u0, u1, u2 = _moves(field, v, live, count, D, MOVED)
-    p0, p1, p2 = _places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
+    x0, x1, x2 = coordinates(v, m1, m2)
+    u0, u1, u2 = moves(field, v, live, count, D, MOVED)
+    p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
                          b00, b01, b02, b10, b11, b12, b20, b21, b22, D, MOVED)  # fmt: skip
-    tl.store(out + v, _within(p0, p1, p2, n0, n1, n2).to(tl.float32), mask=live)
+    tl.store(out + v, within(p0, p1, p2, n0, n1, n2).to(tl.float32), mask=live)

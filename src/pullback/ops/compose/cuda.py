@@ -1,4 +1,4 @@
-"""`compose` by the Triton kernels, with its gradient in both fields; in `outer` by atomic additions, see `sample`."""
+"""`compose` by the Triton kernels, with its gradient in both fields."""
 
 from typing import Any
 
