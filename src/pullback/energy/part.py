@@ -50,6 +50,11 @@ class ImagePart:
             transform: fixed world -> moving world.
             space: the grid of the displacement, and of the gradient.
         """
+        loss, force = self.pull(transform)
+        return float(loss), carried(force, self.pair.fixed_space, space)
+
+    def pull(self, transform: Transform) -> tuple[Float[Tensor, ""], Field]:
+        """The addend and that gradient on the pair's own grid; the program need not wait for either."""
         pair = self.pair
         with torch.no_grad():
             where = where_read(pair, transform)
@@ -58,8 +63,7 @@ class ImagePart:
         warped.requires_grad_()
         loss = self._weighed(self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0])
         (gradient,) = torch.autograd.grad(loss, warped)
-        force = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0]
-        return float(loss.detach()), carried(force, pair.fixed_space, space)
+        return loss.detach(), ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0]
 
     def _weighed(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         return loss if self.weight == 1 else self.weight * loss

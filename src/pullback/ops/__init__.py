@@ -7,6 +7,7 @@ the caller. Ops know voxels only: no images, no files, no millimetres, no config
 
 from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops._memory import reused
+from pullback.ops._replay import Replayed
 from pullback.ops.compose import compose
 from pullback.ops.exponential import exponential
 from pullback.ops.ffd import ffd, ffd_fit
@@ -15,7 +16,7 @@ from pullback.ops.force import force
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
-from pullback.ops.largest import largest
+from pullback.ops.largest import largest, longest
 from pullback.ops.lncc import lncc
 from pullback.ops.mind import mind
 from pullback.ops.mse import mse
@@ -29,6 +30,7 @@ from pullback.ops.smooth import smooth
 
 __all__ = [
     "PairSums",
+    "Replayed",
     "Row",
     "abreast",
     "compose",
@@ -45,6 +47,7 @@ __all__ = [
     "joint_histogram",
     "largest",
     "lncc",
+    "longest",
     "mind",
     "mse",
     "ncc",

@@ -120,6 +120,18 @@ def recorded() -> Iterator[dict[str, str]]:
         _log.reset(token)
 
 
+def note(what: str, how: str) -> None:
+    """Record beside the rows that ran what else was done, and how."""
+    log = _log.get()
+    if log is not None:
+        log[what] = how
+
+
+def allows(row: str) -> bool:
+    """Whether rows of this name may be chosen."""
+    return _forced.get() in (None, row)
+
+
 def explain() -> list[Row]:
     """Every row of every op, and why it can or cannot run here."""
     return [

@@ -33,9 +33,14 @@ def on_device(transform: Transform, device: torch.device | str) -> Transform:
     return result
 
 
+def _brought(value: Tensor, device: torch.device) -> Tensor:
+    """To the CPU. Memory that the system has not handed over yet would be, page by page, by the thread that copies."""
+    return torch.empty_like(value, device=device).zero_().copy_(value)
+
+
 def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
-        return value.to(device)
+        return _brought(value, device) if value.device.type == "cuda" and device.type == "cpu" else value.to(device)
     if isinstance(value, Transform):
         return on_device(value, device)
     if isinstance(value, tuple) and any(isinstance(part, Transform) for part in value):

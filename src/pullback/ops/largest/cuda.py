@@ -1,6 +1,4 @@
-"""`largest` by a Triton kernel and a maximum over its programs: one number waits for the GPU."""
-
-import math
+"""`largest` by a Triton kernel and a maximum over its programs."""
 
 import torch
 
@@ -15,7 +13,7 @@ def supports(field: Tensor) -> bool:
     return _cuda.suits(field) and field.numel() > 0
 
 
-def largest(field: Float[Tensor, "d *spatial"]) -> float:
+def largest(field: Float[Tensor, "d *spatial"]) -> Float[Tensor, ""]:
     """See `pullback.ops.largest`."""
     field, kernels = field.detach().contiguous(), _cuda.kernels("filters")
     count = field[0].numel()
@@ -23,4 +21,4 @@ def largest(field: Float[Tensor, "d *spatial"]) -> float:
     found = torch.empty(programs, device=field.device)
     with _cuda.on(field):
         kernels.largest[programs,](field, found, len(field), count, BLOCK=kernels.BLOCK, num_warps=kernels.WARPS)
-    return math.sqrt(float(found.max()))
+    return found.max().sqrt()
