@@ -17,13 +17,15 @@ small sizes it runs anywhere.
 from __future__ import annotations
 
 import argparse
+import cProfile
 import csv
+import pstats
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -295,15 +297,29 @@ def warp_error(result: Any, warp: np.ndarray, mask: np.ndarray) -> float:
     return float((voxels - torch.from_numpy(warp)).norm(dim=0)[torch.from_numpy(mask)].mean())
 
 
+@contextmanager
+def eager(wanted: bool) -> Iterator[None]:
+    """Without recording steps to replay them, where wanted."""
+    from pullback.ops import _replay
+
+    before = _replay.FIRST
+    _replay.FIRST = 1 << 30 if wanted else before
+    yield
+    _replay.FIRST = before
+
+
 def registrations(shape: Shape, pair: tuple[str, tuple[np.ndarray, ...]], device: str, fast: str) -> Found:
     """Whole registrations by each set of rows."""
     what, (fixed, moving, warp, mask) = pair
     found: Found = []
     before = float(np.linalg.norm(warp, axis=0)[mask].mean())
     images = [image.astype(np.float32) for image in (fixed, moving)]
-    for row, repeats in ((fast, REPEATS), ("reference", 1)):
+    fields = {}
+    for row, repeats in ((fast, REPEATS), ("eager", 1), ("reference", 1)):
+        if row == "eager" and not device.startswith("cuda"):
+            continue
         seconds = []
-        with forced(row):
+        with forced(row), eager(row == "eager"):
             began = time.perf_counter()
             result = pb.register(*images, recipe="deformable", device=device)
             first = time.perf_counter() - began
@@ -313,16 +329,55 @@ def registrations(shape: Shape, pair: tuple[str, tuple[np.ndarray, ...]], device
                 began = time.perf_counter()
                 result = pb.register(*images, recipe="deformable", device=device)
                 seconds.append(time.perf_counter() - began)
+        same = ""
+        if row == fast:
+            again = pb.register(*images, recipe="deformable", device=device)
+            two = [r.transform.displace(result.fixed.space) for r in (result, again)]
+            same = f"same bits again: {torch.equal(*two)}; "
+        fields[row] = result.transform.displace(result.fixed.space)
+        if row == "eager":
+            same = f"same bits as replayed: {torch.equal(fields[row], fields[fast])}; "
         peak = torch.cuda.max_memory_allocated() / 2**30 if device.startswith("cuda") else float("nan")
         stages = ", ".join(f"{o.stage} {o.seconds:.3f}" for o in result.outcomes)
         steps = "; ".join("+".join(str(len(level.losses)) for level in o.history) for o in result.outcomes)
         last = result.outcomes[-1].kernels
-        note = (f"{what}; {result.status.name}; first {first:.2f} s; stages (s): {stages}; steps {steps}; "
+        note = (f"{what}; {same}{result.status.name}; first {first:.2f} s; stages (s): {stages}; steps {steps}; "
                 f"peak {peak:.2f} GiB; error before {before:.3f}; last stage by {last}")  # fmt: skip
         found.append({"part": "register", "size": shape, "name": "deformable", "row": row,
                       "ms": 1e3 * statistics.median(seconds), "host_ms": 1e3 * min(seconds),
                       "error": warp_error(result, warp, mask), "note": note})  # fmt: skip
         print(line(found[-1]), flush=True)
+    return found
+
+
+def host(device: str) -> Found:
+    """What small things cost the program, microseconds."""
+    small, few = torch.eye(3, dtype=torch.float64), torch.zeros(9, 6, 6, dtype=torch.float64)
+    table, number = torch.zeros(32, 32), torch.zeros((), device=device)
+    there = torch.zeros(32, 32, device=device)
+    volume = torch.zeros(1, 3, 24, 24, 24, device=device)
+    graph = ops.Replayed(lambda v: (v + 1,))
+    calls = {
+        "add two 3 x 3": lambda: small + small,
+        "exp of a 3 x 3": lambda: torch.linalg.matrix_exp(small),
+        "exp of nine 6 x 6": lambda: torch.linalg.matrix_exp(few),
+        "4 KB to the device": lambda: table.to(device),
+        "4 KB from the device": lambda: there.cpu(),
+        "a number from the device": lambda: float(number),
+        "add on the device": lambda: there + there,
+        "smooth 24^3": lambda: ops.smooth(volume, [1.0] * 3),
+        "a recorded addition": lambda: graph(there),
+    }
+    found: Found = []
+    for name, call in calls.items():
+        for _ in range(20):
+            call()
+        began = time.perf_counter()
+        for _ in range(200):
+            call()
+        found.append({"part": "host", "size": (200,), "name": name, "row": "",
+                      "host_ms": (time.perf_counter() - began) * 5,
+                      "note": f"{torch.get_num_threads()} threads"})  # fmt: skip
     return found
 
 
@@ -338,6 +393,12 @@ def profile(shape: Shape, pair: tuple[str, tuple[np.ndarray, ...]], device: str)
     with profiled(activities=activities) as seen:
         pb.register(fixed, moving, recipe="deformable", device=device)
     wall = time.perf_counter() - began
+    program = cProfile.Profile()
+    program.enable()
+    pb.register(fixed, moving, recipe="deformable", device=device)
+    program.disable()
+    for order in ("tottime", "cumtime"):
+        pstats.Stats(program).sort_stats(order).print_stats(35)
     events = seen.key_averages()
     order = "self_device_time_total" if cuda else "self_cpu_time_total"
     print(f"\nprofile of one registration of {text(shape)}: {wall:.2f} s under the profiler")
@@ -411,6 +472,7 @@ def main() -> None:  # noqa: C901 - one part after the other
         if "register" in wanted:
             add(registrations(size, pair, device, fast))
         if "profile" in wanted and number == 0:
+            add(host(device))
             add(profile(size, pair, device))
     if pool:
         pool.shutdown()

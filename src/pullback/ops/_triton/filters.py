@@ -35,17 +35,24 @@ def smooth_across(image, out, rows, n, inner, radius, tiles, exponent, scale,
 @triton.jit(do_not_specialize=["rows", "n", "inner", "radius", "tiles"])
 def smooth_along(image, out, rows, n, inner, radius, tiles, exponent, scale,
                  ROWS: tl.constexpr, COLUMNS: tl.constexpr, ABREAST: tl.constexpr):  # fmt: skip
-    """Along the last axis of `rows` rows of n voxels, the edge repeated; see `smooth_across`."""
+    """Along the last axis of `rows` rows of n voxels, the edge repeated; see `smooth_across`.
+
+    The edge is read by itself: were places clamped, the compiler would not see that neighbours are read by neighbours.
+    """
     j = tl.program_id(0) * ROWS + tl.arange(0, ROWS)[:, None]
     i = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
     live = (j < rows) & (i < n)
+    first = tl.load(image + j * n, mask=j < rows, other=0.0)
+    last = tl.load(image + j * n + n - 1, mask=j < rows, other=0.0)
     total = tl.zeros([ROWS, COLUMNS], tl.float32)
     for chunk in range(0, (2 * radius + ABREAST) // ABREAST):
         for k in tl.static_range(ABREAST):
             tap = chunk * ABREAST + k - radius
             weight = tl.where(tap <= radius, scale * tl.exp(exponent * (tap * tap).to(tl.float32)), 0.0)
-            read = tl.minimum(tl.maximum(i + tap, 0), n - 1)
-            total += weight * tl.load(image + j * n + read, mask=live, other=0.0)
+            at = i + tap
+            within = (j < rows) & (at >= 0) & (at < n)
+            value = tl.load(image + j * n + at, mask=within, other=0.0)
+            total += weight * tl.where(at < 0, first, tl.where(at >= n, last, value))
     tl.store(out + j * n + i, total, mask=live)
 
 
