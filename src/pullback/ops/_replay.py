@@ -48,7 +48,7 @@ class Replayed:
 
     def _record(self, values: Tensor) -> bool:
         """Whether the function could be recorded."""
-        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         given = values.detach().clone()
         stream.wait_stream(torch.cuda.current_stream())
         begun = False

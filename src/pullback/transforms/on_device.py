@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,16 +20,15 @@ def on_device(transform: Transform, device: torch.device | str) -> Transform:
         >>> on_device(here, "cpu") is here
         True
     """
-    whole: Any = transform
-    if isinstance(transform, Affine) or not is_dataclass(whole):
-        return transform
     changed = {}
-    for f in fields(whole):
-        value = getattr(whole, f.name)
-        moved = _moved(value, torch.device(device))
-        if moved is not value:
-            changed[f.name] = moved
-    result: Transform = replace(whole, **changed) if changed else whole
+    if not isinstance(transform, Affine):
+        for name in getattr(transform, "__dataclass_fields__", ()):
+            value = getattr(transform, name)
+            moved = _moved(value, torch.device(device))
+            if moved is not value:
+                changed[name] = moved
+    whole: Any = transform
+    result: Transform = replace(whole, **changed) if changed else transform
     return result
 
 

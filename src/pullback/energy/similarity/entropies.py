@@ -75,4 +75,5 @@ class _Entropies(torch.autograd.Function):
         rows, columns, all_ = (
             upstream[:, None] * slope for upstream, slope in zip((fixed, warped, both), ctx.saved_tensors, strict=True)
         )
-        return rows[:, :, None] + columns[:, None, :] + all_.view(len(rows), rows.shape[1], -1)
+        joint: Tensor = rows[:, :, None] + columns[:, None, :] + all_.view(len(rows), rows.shape[1], -1)
+        return joint

@@ -51,7 +51,8 @@ class _Sampled(torch.autograd.Function):
         counts = _counts(dense, ctx.places, bins).cpu()
         ctx.total = counts.sum().clamp(min=1e-6)
         ctx.like = (matrix.new_empty(()), tuple(matrix.shape)), mix.detach()
-        return (counts / ctx.total).to(torch.float32)[None]
+        joint: Tensor = (counts / ctx.total).to(torch.float32)[None]
+        return joint
 
     @staticmethod
     @once_differentiable

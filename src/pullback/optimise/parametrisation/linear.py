@@ -135,14 +135,15 @@ def exponential(values: Float[Tensor, " n"], generators: Float[Tensor, "n d d"])
     """
     total = torch.tensordot(values.detach(), generators, dims=1)
     if not values.requires_grad or not len(values):
-        whole: Matrix = torch.linalg.matrix_exp(total)
-        return whole
+        alone: Matrix = torch.linalg.matrix_exp(total)
+        return alone
     d = len(total)
     wide = total.new_zeros(len(values), 2 * d, 2 * d)
     wide[:, :d, :d] = wide[:, d:, d:] = total
     wide[:, :d, d:] = generators
     found = torch.linalg.matrix_exp(wide)
-    return found[0, :d, :d] + torch.tensordot(values - values.detach(), found[:, :d, d:], dims=1)
+    whole: Matrix = found[0, :d, :d] + torch.tensordot(values - values.detach(), found[:, :d, d:], dims=1)
+    return whole
 
 
 @lru_cache(maxsize=32)  # asked for at every step of the optimiser
