@@ -170,6 +170,37 @@ def force_cases() -> Iterator[Case]:
         yield Case("force", f"{size}", {"warped": warped, "gradient": gradient, "mix": mix})
 
 
+def coarse_shapes(size: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Grids over the same field of view: every second voxel, about every third, the same along one axis."""
+    yield tuple((n + 1) // 2 for n in size)
+    yield tuple(max(1, round(n / 2.7)) for n in size)
+    yield (size[0], *((n + 1) // 2 for n in size[1:]))
+
+
+def sample_coarse_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d = len(size)
+        for shape in (size, size[::-1]):
+            for coarse in coarse_shapes(shape):
+                matrix = torch.eye(d, d + 1, dtype=torch.float64) + 0.02 * random(d, d + 1, seed=1)
+                tensors = {
+                    "image": random(2, 2, *size, seed=3),
+                    "matrix": matrix,
+                    "displacement": 3 * random(2, d, *coarse, seed=4) - 1.5,
+                    "mix": 0.5 + random(d, d, seed=2),
+                }
+                yield Case("sample_coarse", f"{size} at {shape} by {coarse}", tensors, {"shape": shape})
+
+
+def force_coarse_cases() -> Iterator[Case]:
+    for size in SHAPES:
+        d = len(size)
+        for coarse in coarse_shapes(size):
+            warped, gradient = random(2, 2, *size, seed=1), random(2, 2, *size, seed=2) - 0.5
+            tensors = {"warped": warped, "gradient": gradient, "mix": random(d, d, seed=3) - 0.3}
+            yield Case("force_coarse", f"{size} onto {coarse}", tensors, {"shape": coarse})
+
+
 def largest_cases() -> Iterator[Case]:
     for size in SHAPES:
         yield Case("largest", f"{size}", {"field": random(len(size), *size, seed=1) - 0.7})
@@ -234,6 +265,8 @@ CASES: dict[str, Callable[[], Iterator[Case]]] = {
     "sample": sample_cases,
     "inside": inside_cases,
     "force": force_cases,
+    "sample_coarse": sample_coarse_cases,
+    "force_coarse": force_coarse_cases,
     "largest": largest_cases,
     "compose": compose_cases,
     "exponential": exponential_cases,
@@ -319,7 +352,8 @@ def compare(op: str, row: str, dtype: torch.dtype, layout: str, wrt: str | None)
 
 def test_every_op_has_cases():
     assert set(CASES) == set(_dispatch.ROWS)
-    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS) - {"inside", "largest", "force", "pair_sums"}
+    plain = {"inside", "largest", "force", "pair_sums", "sample_coarse", "force_coarse"}
+    assert {op for op, _ in DIFFERENTIABLE} == set(_dispatch.ROWS) - plain
 
 
 @pytest.mark.parametrize(("op", "row"), ROWS)

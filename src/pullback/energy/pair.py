@@ -19,6 +19,10 @@ Key: TypeAlias = tuple[str | None, str | None]
 """(images, mask): the names under which a term knows what it compares; None for the two images themselves, unmasked."""
 
 
+ENOUGH = 1 << 21
+"""So many voxels tell what share of an image lies in another one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """Two images as one level of a registration sees them.
@@ -49,13 +53,29 @@ class Pair:
     also: Mapping[Key, Pair] = field(default_factory=dict)
     landmarks: Landmarks | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the moving image is left out, wherever it is read."""
+        return self.covered and self.moving_weight is None
+
 
 def overlap(pair: Pair, transform: Transform) -> float:
     """The share of the fixed image's (weighted) voxels that are pulled from inside the moving image."""
+    if pair.fixed_weight is None and pair.moving_weight is None and pair.scatter is None:
+        return 1.0 if pair.covered else _share_inside(pair, transform)
     weight = counted_weight(pair, where_read(pair, transform))
     if weight is None:
         return 1.0
     return float(weight.sum()) / max(_counted(pair.fixed_weight, pair.fixed_space), 1e-6)
+
+
+def _share_inside(pair: Pair, transform: Transform) -> float:
+    """The share of voxels that are pulled from inside; of millions, that of an even part of them."""
+    space = pair.fixed_space
+    while space.count > ENOUGH:
+        space = space.resized([(n + 1) // 2 for n in space.shape])
+    where = reading(transform, pair.moving_space, space)
+    return float(ops.inside(pair.moving_space.shape, *where, shape=space.shape).mean())
 
 
 def shared(pair: Pair, transform: Transform) -> float:
@@ -86,7 +106,7 @@ def counted_weight(pair: Pair, where: Reading) -> Batch | None:
     None stands for ones everywhere. Not differentiated: a registration must not win by looking away.
     """
     shape = pair.fixed_space.shape
-    if pair.covered and pair.moving_weight is None:
+    if pair.whole:
         return pair.fixed_weight
     with torch.no_grad():
         weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)

@@ -6,6 +6,7 @@ less than torch's own on a CPU).
 """
 
 import math
+from functools import lru_cache
 
 import torch
 
@@ -19,3 +20,16 @@ def along(matrix: Float[Tensor, "m n"], image: Float[Tensor, "*_size"], axis: in
         return image @ matrix.T
     lines = image.reshape(math.prod(size[:axis]), size[axis], -1)
     return torch.matmul(matrix, lines).reshape(*size[:axis], matrix.shape[0], *size[axis + 1 :])
+
+
+@lru_cache(maxsize=64)
+def linear_reading(n: int, m: int) -> Float[Tensor, "m n"]:
+    """Float64: a line of n voxels read linearly at m voxels over the same field of view, its ends repeated."""
+    if n == m:
+        return torch.eye(n, dtype=torch.float64)
+    factor = n / m
+    at = (torch.arange(m, dtype=torch.float64) * factor + (factor - 1) / 2).clamp(0, n - 1)
+    low = at.floor().long()
+    matrix = torch.zeros(m, n, dtype=torch.float64)
+    matrix.scatter_(1, low[:, None], (1 - (at - low))[:, None])
+    return matrix.scatter_add_(1, (low + 1).clamp(max=n - 1)[:, None], (at - low)[:, None])

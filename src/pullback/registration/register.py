@@ -118,7 +118,7 @@ def _quality(pair: Pair, path: tuple[Transform, ...], seen: Compared, space: Spa
     """Figures on the last of the transforms that the stages went through, and the loss where they set out."""
     transform = path[-1]
     fine = space if space.count <= MANY_VOXELS else pair.fixed_space
-    with torch.no_grad():
+    with torch.no_grad(), ops.reused():
         before, after = (float(seen.loss(t)) for t in (_first_meeting(pair, path), transform))
         displacement = transform.displace(fine).to(torch.float32)
         volume = jacobian_map(displacement, fine)
