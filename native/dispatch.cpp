@@ -175,6 +175,14 @@ PB_EXPORT void pb_sample_coarse(const float* image, const int64_t size[3], int c
                           clamp, outside, values, threads))
 }
 
+PB_EXPORT void pb_inside_coarse(const int64_t size[3], const float* displacement, const int64_t coarse[3],
+                                const int32_t* first_z, const float* z, int wz, const int32_t* first_y, const float* y,
+                                int wy, const int32_t* first_x, const float* x, int wx, const double* matrix,
+                                const double* mix, const int64_t shape[3], int dim, float* mask, int threads) {
+  const pb::Band bands[3] = {{first_z, z, wz}, {first_y, y, wy}, {first_x, x, wx}};
+  PB_CALL(inside_coarse, (grid(size), reading(displacement, matrix, mix, shape, dim), grid(coarse), bands, mask, threads))
+}
+
 // The bands: to the coarse grid along z and x, from it along y.
 PB_EXPORT void pb_force_coarse(const float* warped, const float* gradient, const int64_t size[3], int channels, int dim,
                                const double* mix, const int32_t* first_z, const float* z, int wz, const int32_t* first_y,

@@ -79,15 +79,12 @@ class Finer {
     const int64_t nx = coarse_.n[2], plane = coarse_.n[1] * nx;
     const float *wz = z_.weights + z * z_.width, *wy = y_.weights + y * y_.width;
     const float* first = field_ + z_.first[z] * plane + y_.first[y] * nx;
-    const int64_t below = z_.width > 1 ? plane : 0, after = y_.width > 1 ? nx : 0;
-    const float z0 = wz[0], z1 = z_.width > 1 ? wz[1] : 0.0f, y0 = wy[0], y1 = y_.width > 1 ? wy[1] : 0.0f;
     for (int c = 0; c < components_; ++c) {
       const float* a = first + c * coarse_.count();
       for (int64_t x = 0; x < nx; x += kLanes) {
-        const int64_t n = nx - x;
-        const Lanes low = y0 * load_some(a + x, n) + y1 * load_some(a + after + x, n);
-        const Lanes high = y0 * load_some(a + below + x, n) + y1 * load_some(a + below + after + x, n);
-        store(between_.data() + c * between_pitch_ + x, z0 * low + z1 * high);
+        Lanes sum = along_y(a + x, wy, nx, nx - x);
+        if (z_.width > 1) sum = wz[0] * sum + wz[1] * along_y(a + plane + x, wy, nx, nx - x);
+        store(between_.data() + c * between_pitch_ + x, sum);
       }
     }  // a read across two vectors that were just stored waits: not before all components are there
     for (int c = 0; c < components_; ++c) x_.apply(between_.data() + c * between_pitch_, rows_.data() + c * x_.wide());
@@ -97,6 +94,12 @@ class Finer {
   int64_t pitch() const { return x_.wide(); }
 
  private:
+  // A single weight is 1: not multiplied with, for 0 times infinity would be no number.
+  Lanes along_y(const float* at, const float* weights, int64_t pitch, int64_t n) const {
+    if (y_.width == 1) return load_some(at, n);
+    return weights[0] * load_some(at, n) + weights[1] * load_some(at + pitch, n);
+  }
+
   const float* field_;
   int components_;
   Grid coarse_;

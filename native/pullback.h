@@ -86,6 +86,8 @@ struct Splines {
   X(void, sample_coarse, (const float* image, Grid size, int channels, const Reading& where, Grid coarse,             \
                           const Band bands[3], int clamp, float outside, float* values, int threads),              \
     (image, size, channels, where, coarse, bands, clamp, outside, values, threads))                                \
+  X(void, inside_coarse, (Grid size, const Reading& where, Grid coarse, const Band bands[3], float* mask, int threads), \
+    (size, where, coarse, bands, mask, threads))                                                                   \
   X(void, force_coarse, (const float* warped, const float* gradient, Grid size, int channels, int dim,             \
                          const double* mix, const Band bands[3], Grid coarse, float* field, int threads),          \
     (warped, gradient, size, channels, dim, mix, bands, coarse, field, threads))                                   \

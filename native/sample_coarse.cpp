@@ -50,5 +50,23 @@ void sample_coarse(const float* image, Grid size, int channels, const Reading& w
   });
 }
 
+// 1 where such a position lies inside the image, else 0.
+void inside_coarse(Grid size, const Reading& where, Grid coarse, const Band bands[3], float* mask, int threads) {
+  const int64_t ny = where.shape[1], nx = where.shape[2], rows = where.shape[0] * ny;
+  parallel(rows, useful_threads(rows * nx, threads), [&](int64_t first, int64_t last, int) {
+    Finer finer(where.displacement, where.dim, coarse, bands, nx);
+    for (int64_t k = first; k < last; ++k) {
+      const float* displacement = finer.row(k / ny, k % ny);
+      const Row row(where, k / ny, k % ny, displacement, finer.pitch());
+      for (int64_t x = 0; x < nx; x += kLanes) {
+        Lanes p[3] = {};
+        where.dim == 2 ? row.positions<2>(x, p) : row.positions<3>(x, p);
+        const Whole in = where.dim == 2 ? inside<2>(p, size) : inside<3>(p, size);
+        store_some(mask + row.at() + x, choose(in, all(1.0f), Lanes{}), nx - x);
+      }
+    }
+  });
+}
+
 }  // namespace PB_ISA
 }  // namespace pb

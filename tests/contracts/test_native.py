@@ -74,6 +74,7 @@ def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
         vectors = 9 * random(1, d, *coarse, seed=8) - 4.5
         for outside in (None, 0.0):
             yield f"sample {name} {outside}", (ops.sample_coarse(image, matrix, vectors, mix, size, outside),)
+        yield f"inside {name}", (ops.inside(size, matrix, vectors, mix, shape=size),)
         yield f"force {name}", (ops.force_coarse(image, image.flip(2), mix, coarse),)
     yield "inside", (ops.inside(size, matrix, field, mix),)
     yield "largest", (torch.tensor(ops.largest(field[0])),)

@@ -12,8 +12,8 @@ from pullback import ops
 from pullback.energy.landmarks import Landmarks
 from pullback.space import Space
 from pullback.transforms import Displacement, Transform
-from pullback.transforms.apply import Reading, reading
-from pullback.typing import Batch
+from pullback.transforms.apply import Reading, reading, reading_coarse
+from pullback.typing import Batch, Shape
 
 Key: TypeAlias = tuple[str | None, str | None]
 """(images, mask): the names under which a term knows what it compares; None for the two images themselves, unmasked."""
@@ -53,11 +53,6 @@ class Pair:
     also: Mapping[Key, Pair] = field(default_factory=dict)
     landmarks: Landmarks | None = None
 
-    @property
-    def whole(self) -> bool:
-        """Whether nothing of the moving image is left out, wherever it is read."""
-        return self.covered and self.moving_weight is None
-
 
 def overlap(pair: Pair, transform: Transform) -> float:
     """The share of the fixed image's (weighted) voxels that are pulled from inside the moving image."""
@@ -91,6 +86,20 @@ def where_read(pair: Pair, transform: Transform) -> Reading:
     return reading(moved, pair.moving_space, pair.fixed_space)
 
 
+def where_coarsely(pair: Pair, transform: Transform) -> Reading:
+    """The same, with a displacement on a coarser grid left there: for what is not differentiated in it."""
+    coarse = None if pair.scatter is not None else reading_coarse(transform, pair.moving_space, pair.fixed_space)
+    return where_read(pair, transform) if coarse is None else coarse
+
+
+def pulled(image: Batch, where: Reading, shape: Shape) -> Batch:
+    """An image pulled back from where it is read; not differentiable where the displacement is coarser than `shape`."""
+    matrix, displacement, mix = where
+    if displacement is None or tuple(displacement.shape[2:]) == tuple(shape):
+        return ops.sample(image, *where, shape=shape)
+    return ops.sample_coarse(image, matrix, displacement, mix, shape)
+
+
 def _counted(weight: Batch | None, space: Space) -> float:
     """The number of voxels of an image, each as much as it counts."""
     return float(space.count if weight is None else weight.sum())
@@ -106,12 +115,12 @@ def counted_weight(pair: Pair, where: Reading) -> Batch | None:
     None stands for ones everywhere. Not differentiated: a registration must not win by looking away.
     """
     shape = pair.fixed_space.shape
-    if pair.whole:
+    if pair.covered and pair.moving_weight is None:
         return pair.fixed_weight
     with torch.no_grad():
         weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)
         if pair.moving_weight is not None:
-            weight = weight * ops.sample(pair.moving_weight, *where, shape=shape)
+            weight = weight * pulled(pair.moving_weight, where, shape)
         elif pair.fixed_weight is None and float(weight.min()) == 1:
             return None
         return weight if pair.fixed_weight is None else weight * pair.fixed_weight

@@ -9,11 +9,11 @@ import torch
 
 from pullback import ops
 from pullback.energy.landmarks import Landmarks
-from pullback.energy.pair import Pair, counted_weight, where_read
+from pullback.energy.pair import Pair, counted_weight, pulled, where_coarsely, where_read
 from pullback.energy.similarity import LandmarkDistance, Similarity
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
-from pullback.transforms.apply import coarser, reading_coarse
+from pullback.transforms.apply import coarser
 from pullback.typing import Batch, Field, Float, PointsTensor, Tensor
 
 
@@ -35,8 +35,11 @@ class ImagePart:
         """The addend, differentiable in the transform's tensors."""
         pair = self.pair
         measure = self.similarity.on(pair.fixed_space)
-        if not torch.is_grad_enabled() and (warped := self._coarsely(transform)) is not None:
-            return self._weighed(measure.loss(pair.fixed, warped, pair.fixed_weight)[0])
+        if not torch.is_grad_enabled():
+            where = where_coarsely(pair, transform)
+            if where[1] is not None and tuple(where[1].shape[2:]) != pair.fixed_space.shape:
+                warped = pulled(pair.moving, where, pair.fixed_space.shape)
+                return self._weighed(measure.loss(pair.fixed, warped, counted_weight(pair, where))[0])
         where = where_read(pair, transform)
         return self._weighed(measure.loss_read(pair.fixed, pair.moving, where, counted_weight(pair, where))[0])
 
@@ -52,7 +55,8 @@ class ImagePart:
         pair = self.pair
         here = pair.fixed_space
         with torch.no_grad():
-            warped, weight = self._pulled(transform)
+            where = where_coarsely(pair, transform)
+            warped, weight = pulled(pair.moving, where, here.shape), counted_weight(pair, where)
         warped.requires_grad_()
         loss = self._weighed(self.similarity.on(here).loss(pair.fixed, warped, weight)[0])
         (gradient,) = torch.autograd.grad(loss, warped)
@@ -60,23 +64,6 @@ class ImagePart:
             return float(loss.detach()), ops.force_coarse(warped, gradient, here.inverse[:-1, :-1], space.shape)[0]
         force = ops.force(warped, gradient, here.inverse[:-1, :-1])[0]
         return float(loss.detach()), carried(force, here, space)
-
-    def _pulled(self, transform: Transform) -> tuple[Batch, Batch | None]:
-        """The moving image pulled back, and how much each fixed voxel counts."""
-        pair = self.pair
-        warped = self._coarsely(transform)
-        if warped is not None:
-            return warped, pair.fixed_weight
-        where = where_read(pair, transform)
-        return ops.sample(pair.moving, *where, shape=pair.fixed_space.shape), counted_weight(pair, where)
-
-    def _coarsely(self, transform: Transform) -> Batch | None:
-        """The moving image pulled back where nothing of it is left out and the displacement's grid is coarser."""
-        pair = self.pair
-        if not pair.whole or pair.scatter is not None:
-            return None
-        where = reading_coarse(transform, pair.moving_space, pair.fixed_space)
-        return None if where is None else ops.sample_coarse(pair.moving, *where, pair.fixed_space.shape)
 
     def _weighed(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         return loss if self.weight == 1 else self.weight * loss

@@ -40,8 +40,13 @@ def resample(
         SpaceError: image, transform and grid are not of one dimension.
     """
     _check(image.space, transform, onto)
-    matrix, displacement, mix = reading(transform, image.space, onto)
     device = image.data.device
+    coarse = reading_coarse(transform, image.space, onto) if interpolation == "linear" else None
+    if coarse is not None and not (image.data.requires_grad or coarse[1].requires_grad):
+        matrix, displacement, mix = coarse
+        field = displacement.to(device, image.data.dtype)
+        return Image(ops.sample_coarse(image.data[None], matrix, field, mix, onto.shape, outside)[0], onto)
+    matrix, displacement, mix = reading(transform, image.space, onto)
     data = ops.sample(
         image.data[None],
         matrix,
@@ -105,7 +110,7 @@ def reading(transform: Transform, moving: Space, onto: Space) -> Reading:
     return (into @ onto.matrix)[:-1], None if field is None else field[None], into[:-1, :-1]
 
 
-def reading_coarse(transform: Transform, moving: Space, onto: Space) -> Reading | None:
+def reading_coarse(transform: Transform, moving: Space, onto: Space) -> tuple[Matrix, Batch, Matrix] | None:
     """As `reading`, with the displacement on its own grid where that is coarser and covers `onto`; else None.
 
     For `ops.sample_coarse`: the fine displacement is not made.
