@@ -14,7 +14,7 @@ from pullback.energy.similarity import LandmarkDistance, Similarity
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
 from pullback.transforms.apply import coarser
-from pullback.typing import Batch, Field, Float, PointsTensor, Tensor
+from pullback.typing import Field, Float, PointsTensor, Tensor
 
 
 @dataclass(frozen=True, eq=False)

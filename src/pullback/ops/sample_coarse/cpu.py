@@ -19,7 +19,8 @@ def sample_coarse(
     image: Batch, matrix: Matrix, displacement: Batch, mix: Matrix, shape: Shape, outside: float | None
 ) -> Batch:
     """See `pullback.ops.sample_coarse`."""
-    image, displacement, matrix, mix = image.contiguous(), displacement.contiguous(), _native.double(matrix), _native.double(mix)
+    image, displacement = image.contiguous(), displacement.contiguous()
+    matrix, mix = _native.double(matrix), _native.double(mix)
     size, coarse, values = tuple(image.shape[2:]), tuple(displacement.shape[2:]), empty(*image.shape[:2], *shape)
     bands = arguments([between(n, m)[0] for n, m in zip(coarse, shape, strict=True)])
     for one, field, into in zip(image, displacement, values, strict=True):

@@ -31,9 +31,9 @@ class Greedy(Parametrisation):
         gradient_of: whose slope drives a step. Of the warped image, it is the exact gradient with respect to a step
             that is composed, and costs one pass less. Of the moving image where it is read, it does not fade where the
             displacement compresses: better where tissue contracts to a fraction of its size.
-        spacing_voxels: distance of the vectors, in voxels of the finest axis of the level; between them the displacement
-            is linear. Steps as smooth as these lose nothing on a grid of every second voxel, which holds an eighth of
-            the numbers. Groups and cines have a vector at every voxel.
+        spacing_voxels: distance of the vectors, in voxels of the finest axis of the level; between them the
+            displacement is linear. Steps that are smooth over two voxels or more lose little with 2, and a volume has
+            an eighth of the numbers. Groups and cines always have a vector at every voxel.
     """
 
     smooth_update_voxels: float = 1.7

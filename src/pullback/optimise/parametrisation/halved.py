@@ -68,8 +68,8 @@ def halved(model: Parametrisation) -> Halved:
         return HalvedSVF(model)
     if isinstance(model, Linear) and model.freedom != "affine_without_shear":
         return HalvedLinear(model)
-    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (with the gradient of the warped "
-                      f"image and a vector at every voxel), SVF or Linear (but affine_without_shear); got {model!r}")  # fmt: skip
+    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (gradient of the warped image, "
+                      f"spacing_voxels 1), SVF or Linear (but affine_without_shear); got {model!r}")  # fmt: skip
 
 
 @dataclass(frozen=True)
