@@ -9,10 +9,11 @@ import torch
 
 from pullback import ops
 from pullback.energy.landmarks import Landmarks
-from pullback.energy.pair import Pair, counted_weight, where_read
+from pullback.energy.pair import Pair, counted_weight, pulled, where_coarsely, where_read
 from pullback.energy.similarity import LandmarkDistance, Similarity
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
+from pullback.transforms.apply import coarser
 from pullback.typing import Field, Float, PointsTensor, Tensor
 
 
@@ -33,8 +34,13 @@ class ImagePart:
     def loss(self, transform: Transform) -> Float[Tensor, ""]:
         """The addend, differentiable in the transform's tensors."""
         pair = self.pair
-        where = where_read(pair, transform)
         measure = self.similarity.on(pair.fixed_space)
+        if not torch.is_grad_enabled():
+            where = where_coarsely(pair, transform)
+            if where[1] is not None and tuple(where[1].shape[2:]) != pair.fixed_space.shape:
+                warped = pulled(pair.moving, where, pair.fixed_space.shape)
+                return self._weighed(measure.loss(pair.fixed, warped, counted_weight(pair, where))[0])
+        where = where_read(pair, transform)
         if pair.moving_weight is None and not pair.covered and not (where[1] is not None and where[1].requires_grad):
             inside = measure.loss_inside(pair.fixed, pair.moving, where, pair.fixed_weight)
             if inside is not None:
@@ -50,20 +56,22 @@ class ImagePart:
             transform: fixed world -> moving world.
             space: the grid of the displacement, and of the gradient.
         """
-        loss, force = self.pull(transform)
-        return float(loss), carried(force, self.pair.fixed_space, space)
+        loss, force = self.pull(transform, space)
+        return float(loss), force
 
-    def pull(self, transform: Transform) -> tuple[Float[Tensor, ""], Field]:
-        """The addend and that gradient on the pair's own grid; the program need not wait for either."""
+    def pull(self, transform: Transform, space: Space) -> tuple[Float[Tensor, ""], Field]:
+        """The same; the program need not wait for the number."""
         pair = self.pair
+        here = pair.fixed_space
         with torch.no_grad():
-            where = where_read(pair, transform)
-            warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
-            weight = counted_weight(pair, where)
+            where = where_coarsely(pair, transform)
+            warped, weight = pulled(pair.moving, where, here.shape), counted_weight(pair, where)
         warped.requires_grad_()
-        loss = self._weighed(self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0])
+        loss = self._weighed(self.similarity.on(here).loss(pair.fixed, warped, weight)[0])
         (gradient,) = torch.autograd.grad(loss, warped)
-        return loss.detach(), ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0]
+        if coarser(space, here):
+            return loss.detach(), ops.force_coarse(warped, gradient, here.inverse[:-1, :-1], space.shape)[0]
+        return loss.detach(), carried(ops.force(warped, gradient, here.inverse[:-1, :-1])[0], here, space)
 
     def _weighed(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         return loss if self.weight == 1 else self.weight * loss

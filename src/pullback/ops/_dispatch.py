@@ -25,6 +25,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "compose": ("cpu", "cuda", "reference"),
     "smooth": ("cpu", "cuda", "reference"),
     "force": ("cpu", "cuda", "reference"),
+    "sample_coarse": ("cpu", "cuda", "reference"),
+    "force_coarse": ("cpu", "cuda", "reference"),
     "largest": ("cpu", "cuda", "reference"),
     "mse": ("cpu", "reference"),
     "sampled_mse": ("cpu", "reference"),

@@ -39,7 +39,7 @@ def _step(compared: Compared, model: Parametrisation, known: Params, values: Ten
     params = replace(known, values=values)
     (part,) = compared.parts
     assert isinstance(part, ImagePart)
-    loss, force = part.pull(model.build(params))
+    loss, force = part.pull(model.build(params), params.space)
     gradient = model.precondition(params, force)
     return torch.stack([loss, ops.longest(gradient).to(loss)]), gradient
 

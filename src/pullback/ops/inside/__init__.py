@@ -21,9 +21,10 @@ def inside(
     Args:
         size: the image's spatial shape.
         matrix: (D, D+1) output voxel -> image voxel, or (b, D, D+1).
-        displacement: (b, D, *shape), added through `mix`.
+        displacement: (b, D, *shape), added through `mix`; or on a coarser grid over the same field of view, see
+            `sample_coarse`, where a shape is given.
         mix: (D, D), what one unit of displacement is in image voxels; the identity by default.
-        shape: the output's spatial shape; taken from the displacement where there is one.
+        shape: the output's spatial shape; that of the displacement by default.
         device: where to compute; that of the displacement where there is one, else of the matrix.
 
     Returns:
@@ -32,9 +33,10 @@ def inside(
     Raises:
         InputError: neither shape nor displacement is given.
     """
-    shape = shape if displacement is None else tuple(displacement.shape[2:])
-    if shape is None:
+    if shape is None and displacement is None:
         raise InputError("inside needs an output shape or a displacement")
+    shape = tuple(displacement.shape[2:]) if shape is None and displacement is not None else shape
+    assert shape is not None
     mix = torch.eye(len(size), dtype=matrix.dtype, device=matrix.device) if mix is None else mix
     device = (matrix.device if device is None else device) if displacement is None else displacement.device
     like = torch.empty(0, dtype=torch.float32, device=device) if displacement is None else displacement

@@ -62,14 +62,14 @@ def halved(model: Parametrisation) -> Halved:
     Raises:
         RecipeError: the model cannot be halved.
     """
-    if isinstance(model, Greedy) and model.gradient_of == "warped":
+    if isinstance(model, Greedy) and model.gradient_of == "warped" and model.spacing_voxels == 1:
         return HalvedGreedy(model)
     if isinstance(model, SVF):
         return HalvedSVF(model)
     if isinstance(model, Linear) and model.freedom != "affine_without_shear":
         return HalvedLinear(model)
-    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (with the gradient of the warped "
-                      f"image), SVF or Linear (but affine_without_shear); got {model!r}")  # fmt: skip
+    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (gradient of the warped image, "
+                      f"spacing_voxels 1), SVF or Linear (but affine_without_shear); got {model!r}")  # fmt: skip
 
 
 @dataclass(frozen=True)
