@@ -146,6 +146,10 @@ def cases(size: Shape, device: str) -> Iterator[Case]:
                lambda k: (*pair(k), field(k)), 2 + d)  # fmt: skip
     yield Case("sampled_histogram + gradient", lambda f, m, u, t: ops.sampled_histogram(f, m, 32, t, u, mix),
                lambda k: (*pair(k), field(k), turned.clone()), 4 + 2 * d, wrt=3)  # fmt: skip
+    few = tuple((n + 1) // 2 for n in size)
+    yield Case("sample_coarse", lambda i, u: ops.sample_coarse(i, turned, u, mix, size),
+               lambda k: (image(k), ops.resize(field(k), few).contiguous()), 2 + d / 8)  # fmt: skip
+    yield Case("force_coarse", lambda w, g: ops.force_coarse(w, g, mix, few), pair, 2 + d / 8)
     yield Case("force", lambda w, g: ops.force(w, g, mix), pair, 2 + d)
     yield Case("largest", lambda u: ops.largest(u[0]), lambda k: (field(k),), d)
     yield Case("mse + gradient", ops.mse, pair, 5, wrt=1)

@@ -23,7 +23,7 @@ class Places:
     Attributes:
         matrices: for each of the batch, 12 numbers: three rows of four.
         mix: 9 numbers.
-        displacement: (b, D, *shape), contiguous.
+        displacement: (b, D, *shape), contiguous; to read or to tell what is inside, also on a coarser grid.
         shape: of what is read.
         outside: what is found there; None repeats the edge.
     """
@@ -61,6 +61,18 @@ class Places:
     def moved(self, k: int) -> Tensor | None:
         """The k-th displacement."""
         return None if self.displacement is None else self.displacement[k % len(self.displacement)]
+
+    @property
+    def carrier(self) -> tuple[float, ...]:
+        """The three sizes of the displacement's own grid, and how many of its voxels go into one."""
+        own = self.shape if self.displacement is None else tuple(self.displacement.shape[2:])
+        factors = [n / m for n, m in zip(_cuda.size3(own), _cuda.size3(self.shape), strict=True)]
+        return (*_cuda.size3(own), *factors)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the displacement has a grid of its own."""
+        return self.displacement is not None and tuple(self.displacement.shape[2:]) != self.shape
 
     @property
     def fixed(self) -> dict[str, Any]:
@@ -106,8 +118,10 @@ def read(image: Batch, places: Places, nearest: bool = False, plus: float | None
                 *sizes,
                 0.0 if places.outside is None else float(places.outside),
                 0.0 if plus is None else plus,
+                *places.carrier,
                 *places.at(k),
                 **places.fixed,
+                COARSE=places.coarse,
                 NEAREST=nearest,
                 OUTSIDE=places.outside is not None,
                 PLUS=plus is not None,
@@ -190,8 +204,10 @@ def inside(size: Shape, places: Places, device: torch.device) -> Batch:
                 places.moved(k),
                 mask[k],
                 *sizes,
+                *places.carrier,
                 *places.at(k),
                 **places.fixed,
+                COARSE=places.coarse,
                 BLOCK=kernels.BLOCK,
                 num_warps=kernels.WARPS,
             )

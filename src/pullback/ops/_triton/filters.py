@@ -8,6 +8,7 @@ WARPS = 4
 ABREAST = 4
 """Taps that are read before any is added: a loop of single ones would wait for memory each time."""
 BLOCK = 1024
+GATHERED = 128
 
 
 @triton.jit(do_not_specialize=["rows", "n", "inner", "radius", "tiles"])
@@ -84,6 +85,64 @@ def force(warped, gradient, field, channels, n0, n1, n2, count, b00, b01, b02, b
     else:
         tl.store(field + v, b11 * s1 + b21 * s2, mask=live)
         tl.store(field + count + v, b12 * s1 + b22 * s2, mask=live)
+
+
+@triton.jit
+def _first(q, taps, factor):
+    """The first of the fine voxels along an axis that read coarse voxel q."""
+    start = tl.floor((q.to(tl.float32) - 1.0 - (factor - 1.0) * 0.5) / factor).to(tl.int32) + 1
+    return tl.maximum(tl.where(taps == 1, q, start), 0)
+
+
+@triton.jit
+def _share(x, q, n, m, factor):
+    """How much of coarse voxel q the fine voxel x reads along an axis of n coarse and m fine voxels."""
+    at = x.to(tl.float32) * factor + (factor - 1.0) * 0.5
+    at = tl.minimum(tl.maximum(at, 0.0), (n - 1).to(tl.float32))
+    return tl.where(x < m, tl.maximum(1.0 - tl.abs(at - q.to(tl.float32)), 0.0), 0.0)
+
+
+@triton.jit(do_not_specialize=["channels", "m0", "m1", "m2", "n0", "n1", "n2", "taps0", "taps1", "taps2"])
+def force_coarse(warped, gradient, field, channels, m0, m1, m2, n0, n1, n2, taps0, taps1, taps2, f0, f1, f2,
+                 b00, b01, b02, b10, b11, b12, b20, b21, b22, D: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """`force` on (m0, m1, m2) voxels, gathered by (n0, n1, n2) coarser ones, each from `taps` along each axis."""
+    q = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    count, voxels = n0 * n1 * n2, m0 * m1 * m2
+    live = q < count
+    q0, q1, q2 = q // n2 // n1, (q // n2) % n1, q % n2
+    first0, first1, first2 = _first(q0, taps0, f0), _first(q1, taps1, f1), _first(q2, taps2, f2)
+    s0 = tl.zeros([BLOCK], tl.float32)
+    s1 = tl.zeros([BLOCK], tl.float32)
+    s2 = tl.zeros([BLOCK], tl.float32)
+    for t0 in range(0, taps0):
+        x0 = first0 + t0
+        w0 = _share(x0, q0, n0, m0, f0)
+        for t1 in range(0, taps1):
+            x1 = first1 + t1
+            w1 = w0 * _share(x1, q1, n1, m1, f1)
+            for t2 in range(0, taps2):
+                x2 = first2 + t2
+                w = 0.5 * w1 * _share(x2, q2, n2, m2, f2)
+                ok = live & (w > 0)
+                v = (x0 * m1 + x1) * m2 + x2
+                after1, before1 = v + tl.where(x1 < m1 - 1, m2, 0), v - tl.where(x1 > 0, m2, 0)
+                after2, before2 = v + tl.where(x2 < m2 - 1, 1, 0), v - tl.where(x2 > 0, 1, 0)
+                for c in range(channels):
+                    base = warped + c * voxels
+                    g = w * tl.load(gradient + c * voxels + v, mask=ok, other=0.0)
+                    if D == 3:
+                        after0, before0 = v + tl.where(x0 < m0 - 1, m1 * m2, 0), v - tl.where(x0 > 0, m1 * m2, 0)
+                        behind = tl.load(base + before0, mask=ok, other=0.0)
+                        s0 += g * (tl.load(base + after0, mask=ok, other=0.0) - behind)
+                    s1 += g * (tl.load(base + after1, mask=ok, other=0.0) - tl.load(base + before1, mask=ok, other=0.0))
+                    s2 += g * (tl.load(base + after2, mask=ok, other=0.0) - tl.load(base + before2, mask=ok, other=0.0))
+    if D == 3:
+        tl.store(field + q, b00 * s0 + b10 * s1 + b20 * s2, mask=live)
+        tl.store(field + count + q, b01 * s0 + b11 * s1 + b21 * s2, mask=live)
+        tl.store(field + 2 * count + q, b02 * s0 + b12 * s1 + b22 * s2, mask=live)
+    else:
+        tl.store(field + q, b11 * s1 + b21 * s2, mask=live)
+        tl.store(field + count + q, b12 * s1 + b22 * s2, mask=live)
 
 
 @triton.jit(do_not_specialize=["components", "count"])

@@ -12,7 +12,7 @@ WARPS = 4
 SUMS = 32
 """Numbers that each program of `slopes` writes of what the matrix (12) and the mix (9) change; room for more."""
 
-SIZES = ["channels", "n0", "n1", "n2", "m1", "m2", "count"]
+SIZES = ["channels", "n0", "n1", "n2", "m1", "m2", "count", "c0", "c1", "c2"]
 
 
 @triton.jit
@@ -36,6 +36,54 @@ def moves(field, v, live, count, D: tl.constexpr, MOVED: tl.constexpr):
         else:
             u1 = tl.load(field + v, mask=live, other=0.0)
             u2 = tl.load(field + count + v, mask=live, other=0.0)
+    return u0, u1, u2
+
+
+@triton.jit
+def _apart(x, n, factor):
+    """The two coarse voxels about a fine one along an axis, and how far it is between them; see `sample_coarse`."""
+    at = tl.minimum(tl.maximum(x * factor + (factor - 1.0) * 0.5, 0.0), (n - 1).to(tl.float32))
+    low = tl.minimum(tl.floor(at).to(tl.int32), tl.maximum(n - 2, 0))
+    return low, tl.minimum(low + 1, n - 1), at - low.to(tl.float32)
+
+
+@triton.jit
+def _component(field, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D: tl.constexpr):
+    w00 = (
+        tl.load(field + k00 + l2, mask=live, other=0.0) * (1 - s2)
+        + tl.load(field + k00 + h2, mask=live, other=0.0) * s2
+    )
+    w01 = (
+        tl.load(field + k01 + l2, mask=live, other=0.0) * (1 - s2)
+        + tl.load(field + k01 + h2, mask=live, other=0.0) * s2
+    )
+    value = w00 * (1 - s1) + w01 * s1
+    if D == 3:
+        w10 = tl.load(field + k10 + l2, mask=live, other=0.0) * (1 - s2)
+        w10 += tl.load(field + k10 + h2, mask=live, other=0.0) * s2
+        w11 = tl.load(field + k11 + l2, mask=live, other=0.0) * (1 - s2)
+        w11 += tl.load(field + k11 + h2, mask=live, other=0.0) * s2
+        value = value * (1 - s0) + (w10 * (1 - s1) + w11 * s1) * s0
+    return value
+
+
+@triton.jit
+def _moves_between(field, x0, x1, x2, live, c0, c1, c2, f0, f1, f2, D: tl.constexpr):
+    """The displacement, read linearly from a coarser grid of (c0, c1, c2) voxels, f times as many as there are fine."""
+    l0, h0, s0 = _apart(x0, c0, f0)
+    l1, h1, s1 = _apart(x1, c1, f1)
+    l2, h2, s2 = _apart(x2, c2, f2)
+    k00, k01 = (l0 * c1 + l1) * c2, (l0 * c1 + h1) * c2
+    k10, k11 = (h0 * c1 + l1) * c2, (h0 * c1 + h1) * c2
+    count = c0 * c1 * c2
+    u0 = tl.zeros_like(x0)
+    if D == 3:
+        u0 = _component(field, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
+        u1 = _component(field + count, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
+        u2 = _component(field + 2 * count, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
+    else:
+        u1 = _component(field, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
+        u2 = _component(field + count, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
     return u0, u1, u2
 
 
@@ -89,15 +137,18 @@ def _nearest(p, n):
 
 
 @triton.jit(do_not_specialize=SIZES)
-def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus,
+def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus, c0, c1, c2, f0, f1, f2,
          a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
-         D: tl.constexpr, MOVED: tl.constexpr, NEAREST: tl.constexpr, OUTSIDE: tl.constexpr, PLUS: tl.constexpr,
-         BLOCK: tl.constexpr):  # fmt: skip
+         D: tl.constexpr, MOVED: tl.constexpr, COARSE: tl.constexpr, NEAREST: tl.constexpr, OUTSIDE: tl.constexpr,
+         PLUS: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """Values; where PLUS, `plus` times the displacement is added to them."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = v < count
     x0, x1, x2 = coordinates(v, m1, m2)
-    u0, u1, u2 = moves(field, v, live, count, D, MOVED)
+    if COARSE:
+        u0, u1, u2 = _moves_between(field, x0, x1, x2, live, c0, c1, c2, f0, f1, f2, D)
+    else:
+        u0, u1, u2 = moves(field, v, live, count, D, MOVED)
     p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
                          b00, b01, b02, b10, b11, b12, b20, b21, b22, D, MOVED)  # fmt: skip
     voxels = n0 * n1 * n2
@@ -182,7 +233,7 @@ def _store_field(into, from_, v, live, count, plus, q0, q1, q2, D: tl.constexpr,
         tl.store(into + count + v, q2, mask=live)
 
 
-@triton.jit(do_not_specialize=SIZES)
+@triton.jit(do_not_specialize=SIZES[:7])
 def slopes(image, field, gradient, to_field, sums, channels, n0, n1, n2, m1, m2, count, plus,
            a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
            D: tl.constexpr, MOVED: tl.constexpr, OUTSIDE: tl.constexpr, PLUS: tl.constexpr,
@@ -243,7 +294,7 @@ def add_three(into, s, x0, x1, x2):
     tl.store(into + 2, tl.sum(s * x2, axis=0))
 
 
-@triton.jit(do_not_specialize=SIZES)
+@triton.jit(do_not_specialize=SIZES[:7])
 def adjoint(gradient, scale, field, image, channels, n0, n1, n2, m1, m2, count,
             a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
             D: tl.constexpr, MOVED: tl.constexpr, NEAREST: tl.constexpr, OUTSIDE: tl.constexpr,
@@ -286,15 +337,18 @@ def _scatter(base, g, i1, j1, t1, i2, j2, t2, n2, seen):
     tl.atomic_add(base + j1 * n2 + j2, (g * t1 * t2).to(tl.int64), mask=seen, sem="relaxed")
 
 
-@triton.jit(do_not_specialize=["n0", "n1", "n2", "m1", "m2", "count"])
-def inside(field, out, n0, n1, n2, m1, m2, count,
+@triton.jit(do_not_specialize=["n0", "n1", "n2", "m1", "m2", "count", "c0", "c1", "c2"])
+def inside(field, out, n0, n1, n2, m1, m2, count, c0, c1, c2, f0, f1, f2,
            a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
-           D: tl.constexpr, MOVED: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+           D: tl.constexpr, MOVED: tl.constexpr, COARSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """1 where a position lies inside the image, 0 elsewhere."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     live = v < count
     x0, x1, x2 = coordinates(v, m1, m2)
-    u0, u1, u2 = moves(field, v, live, count, D, MOVED)
+    if COARSE:
+        u0, u1, u2 = _moves_between(field, x0, x1, x2, live, c0, c1, c2, f0, f1, f2, D)
+    else:
+        u0, u1, u2 = moves(field, v, live, count, D, MOVED)
     p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
                          b00, b01, b02, b10, b11, b12, b20, b21, b22, D, MOVED)  # fmt: skip
     tl.store(out + v, within(p0, p1, p2, n0, n1, n2).to(tl.float32), mask=live)
