@@ -43,9 +43,8 @@ def resample(
     device = image.data.device
     coarse = reading_coarse(transform, image.space, onto) if interpolation == "linear" else None
     if coarse is not None and not (image.data.requires_grad or coarse[1].requires_grad):
-        matrix, displacement, mix = coarse
-        field = displacement.to(device, image.data.dtype)
-        return Image(ops.sample_coarse(image.data[None], matrix, field, mix, onto.shape, outside)[0], onto)
+        field = coarse[1].to(device, image.data.dtype)
+        return Image(ops.sample_coarse(image.data[None], coarse[0], field, coarse[2], onto.shape, outside)[0], onto)
     matrix, displacement, mix = reading(transform, image.space, onto)
     data = ops.sample(
         image.data[None],
