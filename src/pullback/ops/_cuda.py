@@ -65,6 +65,11 @@ def blocks(count: int, block: int) -> int:
     return -(-count // block)
 
 
+def loops(blocks_: int, least: int = 4, programs: int = 1056) -> int:
+    """So many blocks for each program that there are no more programs than keep a GPU busy."""
+    return max(least, blocks(blocks_, programs))
+
+
 def size3(shape: Sequence[int]) -> Shape:
     """A spatial shape as (slices, rows, columns)."""
     return (*[1] * (3 - len(shape)), *shape)

@@ -50,7 +50,7 @@ def replay(compared: Compared, model: Parametrisation) -> Replay | None:
     if len(compared.parts) > 1 or not isinstance(part, ImagePart) or compared.energy.regulariser is not None:
         return None
     pair, steady = part.pair, isinstance(part.similarity, LNCC | MSE | NCC)
-    here = pair.fixed.device.type == "cuda" and pair.covered and pair.moving_weight is None and pair.scatter is None
+    here = pair.fixed.device.type == "cuda" and pair.scatter is None
     dense = isinstance(model, Greedy | SVF) and model.composed and 1 not in pair.fixed_space.shape
     own = pair.fixed_space is compared.space
     return Replay(compared, model) if steady and here and dense and own else None

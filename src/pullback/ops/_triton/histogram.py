@@ -7,8 +7,6 @@ import triton
 import triton.language as tl
 
 BLOCK = 64
-LOOPS = 32
-"""So many blocks of voxels does a program count."""
 WARPS = 4
 PULLED = 512
 
@@ -29,14 +27,14 @@ def spline(x):
     return tl.where(far < 1.0, near, rest * rest * rest / 6.0)
 
 
-@triton.jit(do_not_specialize=["count", "bins"])
-def count_pairs(fixed, warped, weight, out, count, bins,
-                WEIGHTED: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr, LOOPS: tl.constexpr):  # fmt: skip
+@triton.jit(do_not_specialize=["count", "bins", "loops"])
+def count_pairs(fixed, warped, weight, out, count, bins, loops,
+                WEIGHTED: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """This program's voxels, (WIDTH, WIDTH), rows fixed."""
     column = tl.arange(0, WIDTH)
     joint = tl.zeros([WIDTH, WIDTH], tl.float32)
-    first = tl.program_id(0) * LOOPS * BLOCK
-    for k in range(0, tl.minimum(LOOPS, (count - first + BLOCK - 1) // BLOCK)):
+    first = tl.program_id(0) * loops * BLOCK
+    for k in range(0, tl.minimum(loops, (count - first + BLOCK - 1) // BLOCK)):
         v = first + k * BLOCK + tl.arange(0, BLOCK)
         live = v < count
         row = tl.floor(unit(tl.load(fixed + v, mask=live, other=0.0)) * (bins - 1) + 0.5).to(tl.int32)

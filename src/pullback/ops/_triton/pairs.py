@@ -10,7 +10,6 @@ from pullback.ops._triton.histogram import spline, unit
 from pullback.ops._triton.reading import add_three, along, between, coordinates, moves, places, within
 
 BLOCK = 64
-LOOPS = 16
 PULLED = 256
 WARPS = 4
 SUMS = 32
@@ -39,16 +38,16 @@ def _value(image, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D: tl.constexpr)
     return value
 
 
-@triton.jit(do_not_specialize=SIZES)
-def count_read(fixed, moving, field, weight, out, bins, n0, n1, n2, m1, m2, count,
+@triton.jit(do_not_specialize=[*SIZES, "loops"])
+def count_read(fixed, moving, field, weight, out, loops, bins, n0, n1, n2, m1, m2, count,
                a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
                D: tl.constexpr, MOVED: tl.constexpr, WEIGHTED: tl.constexpr, WIDTH: tl.constexpr,
-               BLOCK: tl.constexpr, LOOPS: tl.constexpr):  # fmt: skip
+               BLOCK: tl.constexpr):  # fmt: skip
     """This program's voxels, (WIDTH, WIDTH), rows fixed; see `histogram.count_pairs`."""
     column = tl.arange(0, WIDTH)
     joint = tl.zeros([WIDTH, WIDTH], tl.float32)
-    first = tl.program_id(0) * LOOPS * BLOCK
-    for k in range(0, tl.minimum(LOOPS, (count - first + BLOCK - 1) // BLOCK)):
+    first = tl.program_id(0) * loops * BLOCK
+    for k in range(0, tl.minimum(loops, (count - first + BLOCK - 1) // BLOCK)):
         v = first + k * BLOCK + tl.arange(0, BLOCK)
         live = v < count
         x0, x1, x2 = coordinates(v, m1, m2)

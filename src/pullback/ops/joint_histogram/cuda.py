@@ -67,7 +67,8 @@ def _counts(fixed: Tensor, warped: Tensor, weight: Tensor | None, bins: int) -> 
     """(bins, bins), double precision."""
     kernels, width = _cuda.kernels("histogram"), max(16, 1 << (bins - 1).bit_length())
     count = fixed.numel()
-    programs = _cuda.blocks(count, kernels.BLOCK * kernels.LOOPS)
+    loops = _cuda.loops(_cuda.blocks(count, kernels.BLOCK))
+    programs = _cuda.blocks(count, kernels.BLOCK * loops)
     partial = torch.empty(programs, width, width, device=fixed.device)
     with _cuda.on(fixed):
         kernels.count_pairs[programs,](
@@ -77,10 +78,10 @@ def _counts(fixed: Tensor, warped: Tensor, weight: Tensor | None, bins: int) -> 
             partial,
             count,
             bins,
+            loops,
             WEIGHTED=weight is not None,
             WIDTH=width,
             BLOCK=kernels.BLOCK,
-            LOOPS=kernels.LOOPS,
             num_warps=kernels.WARPS,
         )
     return partial.sum(dim=0, dtype=torch.float64)[:bins, :bins]

@@ -68,12 +68,13 @@ def _counts(images: list[Any], places: Places, bins: int) -> Tensor:
     kernels, (fixed, moving, displacement, weight) = _cuda.kernels("pairs"), images
     size: Shape = tuple(moving.shape[2:])
     width, count = max(16, 1 << (bins - 1).bit_length()), math.prod(places.shape)
-    programs = _cuda.blocks(count, kernels.BLOCK * kernels.LOOPS)
+    loops = _cuda.loops(_cuda.blocks(count, kernels.BLOCK))
+    programs = _cuda.blocks(count, kernels.BLOCK * loops)
     partial = torch.empty(programs, width, width, device=fixed.device)
     with _cuda.on(fixed):
         kernels.count_read[programs,](
-            fixed, moving, displacement, weight, partial, bins, *sizes_of(size, places.shape), *places.at(0),
-            **places.fixed, WEIGHTED=weight is not None, WIDTH=width, BLOCK=kernels.BLOCK, LOOPS=kernels.LOOPS,
+            fixed, moving, displacement, weight, partial, loops, bins, *sizes_of(size, places.shape), *places.at(0),
+            **places.fixed, WEIGHTED=weight is not None, WIDTH=width, BLOCK=kernels.BLOCK,
             num_warps=kernels.WARPS,
         )  # fmt: skip
     return partial.sum(dim=0, dtype=torch.float64)[:bins, :bins]
