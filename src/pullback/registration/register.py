@@ -120,6 +120,7 @@ def _quality(pair: Pair, path: tuple[Transform, ...], seen: Compared, space: Spa
     fine = space if space.count <= MANY_VOXELS else pair.fixed_space
     with torch.no_grad(), ops.reused():
         before, after = (float(seen.loss(t)) for t in (_first_meeting(pair, path), transform))
+    with torch.no_grad(), ops.reused():  # apart, so that the memory of the images that were warped is free again
         planes = max(1, MANY_VOXELS * fine.shape[0] // fine.count)
         starts = range(0, fine.shape[0], planes)
         parts = torch.tensor(
