@@ -63,7 +63,8 @@ class _LNCC(torch.autograd.Function):
 
 def _total(weight: Tensor) -> float:
     """The sum in double precision, a part at a time: torch would make a copy of the whole in it."""
-    return sum(float(part.sum(dtype=torch.float64)) for part in weight.flatten().split(PART))
+    flat = weight.flatten()
+    return sum(float(flat[k : k + PART].sum(dtype=torch.float64)) for k in range(0, len(flat), PART))
 
 
 def _one(
