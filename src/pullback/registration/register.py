@@ -123,6 +123,7 @@ def _quality(pair: Pair, path: tuple[Transform, ...], seen: Compared, space: Spa
     fine = space if space.count <= MANY_VOXELS else pair.fixed_space
     with torch.no_grad(), ops.reused():
         before, after = (float(seen.loss(t)) for t in (_first_meeting(pair, path), transform))
+    with torch.no_grad(), ops.reused():  # apart, so that the memory of the images that were warped is free again
         many = MANY_VOXELS if pair.fixed.device.type == "cpu" else fine.count  # a GPU waits for every part
         planes = max(1, many * fine.shape[0] // fine.count)
         starts = range(0, fine.shape[0], planes)
