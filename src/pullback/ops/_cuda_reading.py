@@ -63,11 +63,9 @@ class Places:
         return None if self.displacement is None else self.displacement[k % len(self.displacement)]
 
     @property
-    def carrier(self) -> tuple[float, ...]:
-        """The three sizes of the displacement's own grid, and how many of its voxels go into one."""
-        own = self.shape if self.displacement is None else tuple(self.displacement.shape[2:])
-        factors = [n / m for n, m in zip(_cuda.size3(own), _cuda.size3(self.shape), strict=True)]
-        return (*_cuda.size3(own), *factors)
+    def carrier(self) -> Shape:
+        """The three sizes of the displacement's own grid."""
+        return _cuda.size3(self.shape if self.displacement is None else tuple(self.displacement.shape[2:]))
 
     @property
     def coarse(self) -> bool:

@@ -40,11 +40,16 @@ def moves(field, v, live, count, D: tl.constexpr, MOVED: tl.constexpr):
 
 
 @triton.jit
-def _apart(x, n, factor):
-    """The two coarse voxels about a fine one along an axis, and how far it is between them; see `sample_coarse`."""
-    at = tl.minimum(tl.maximum(x * factor + (factor - 1.0) * 0.5, 0.0), (n - 1).to(tl.float32))
-    low = tl.minimum(tl.floor(at).to(tl.int32), tl.maximum(n - 2, 0))
-    return low, tl.minimum(low + 1, n - 1), at - low.to(tl.float32)
+def _apart(x, n, m):
+    """The two of n coarse voxels about the x-th of m fine ones along an axis, and how far it is between them.
+
+    In whole numbers, so that what lies on a voxel lies on it; where there are as many, each has its own.
+    """
+    wide = 2 * m
+    at = tl.minimum(tl.maximum((2 * x.to(tl.int32) + 1) * n - m, 0), wide * (n - 1))
+    low = tl.where(n == m, at // wide, tl.minimum(at // wide, tl.maximum(n - 2, 0)))
+    high = tl.where(n == m, low, tl.minimum(low + 1, n - 1))
+    return low, high, (at - low * wide).to(tl.float32) / wide.to(tl.float32)
 
 
 @triton.jit
@@ -68,22 +73,22 @@ def _component(field, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D: tl.conste
 
 
 @triton.jit
-def _moves_between(field, x0, x1, x2, live, c0, c1, c2, f0, f1, f2, D: tl.constexpr):
-    """The displacement, read linearly from a coarser grid of (c0, c1, c2) voxels, f times as many as there are fine."""
-    l0, h0, s0 = _apart(x0, c0, f0)
-    l1, h1, s1 = _apart(x1, c1, f1)
-    l2, h2, s2 = _apart(x2, c2, f2)
+def _moves_between(field, x0, x1, x2, live, c0, c1, c2, m1, m2, count, D: tl.constexpr):
+    """The displacement, read linearly from a coarser grid of (c0, c1, c2) voxels."""
+    l0, h0, s0 = _apart(x0, c0, count // (m1 * m2))
+    l1, h1, s1 = _apart(x1, c1, m1)
+    l2, h2, s2 = _apart(x2, c2, m2)
     k00, k01 = (l0 * c1 + l1) * c2, (l0 * c1 + h1) * c2
     k10, k11 = (h0 * c1 + l1) * c2, (h0 * c1 + h1) * c2
-    count = c0 * c1 * c2
+    own = c0 * c1 * c2
     u0 = tl.zeros_like(x0)
     if D == 3:
         u0 = _component(field, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
-        u1 = _component(field + count, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
-        u2 = _component(field + 2 * count, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
+        u1 = _component(field + own, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
+        u2 = _component(field + 2 * own, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
     else:
         u1 = _component(field, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
-        u2 = _component(field + count, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
+        u2 = _component(field + own, live, k00, k01, k10, k11, l2, h2, s0, s1, s2, D)
     return u0, u1, u2
 
 
@@ -137,7 +142,7 @@ def _nearest(p, n):
 
 
 @triton.jit(do_not_specialize=SIZES)
-def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus, c0, c1, c2, f0, f1, f2,
+def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus, c0, c1, c2,
          a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
          D: tl.constexpr, MOVED: tl.constexpr, COARSE: tl.constexpr, NEAREST: tl.constexpr, OUTSIDE: tl.constexpr,
          PLUS: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
@@ -146,7 +151,7 @@ def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus, 
     live = v < count
     x0, x1, x2 = coordinates(v, m1, m2)
     if COARSE:
-        u0, u1, u2 = _moves_between(field, x0, x1, x2, live, c0, c1, c2, f0, f1, f2, D)
+        u0, u1, u2 = _moves_between(field, x0, x1, x2, live, c0, c1, c2, m1, m2, count, D)
     else:
         u0, u1, u2 = moves(field, v, live, count, D, MOVED)
     p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
@@ -338,7 +343,7 @@ def _scatter(base, g, i1, j1, t1, i2, j2, t2, n2, seen):
 
 
 @triton.jit(do_not_specialize=["n0", "n1", "n2", "m1", "m2", "count", "c0", "c1", "c2"])
-def inside(field, out, n0, n1, n2, m1, m2, count, c0, c1, c2, f0, f1, f2,
+def inside(field, out, n0, n1, n2, m1, m2, count, c0, c1, c2,
            a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
            D: tl.constexpr, MOVED: tl.constexpr, COARSE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """1 where a position lies inside the image, 0 elsewhere."""
@@ -346,7 +351,7 @@ def inside(field, out, n0, n1, n2, m1, m2, count, c0, c1, c2, f0, f1, f2,
     live = v < count
     x0, x1, x2 = coordinates(v, m1, m2)
     if COARSE:
-        u0, u1, u2 = _moves_between(field, x0, x1, x2, live, c0, c1, c2, f0, f1, f2, D)
+        u0, u1, u2 = _moves_between(field, x0, x1, x2, live, c0, c1, c2, m1, m2, count, D)
     else:
         u0, u1, u2 = moves(field, v, live, count, D, MOVED)
     p0, p1, p2 = places(x0, x1, x2, u0, u1, u2, a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23,
