@@ -3,7 +3,8 @@
 import triton
 import triton.language as tl
 
-ROWS, COLUMNS = 8, 128
+ACROSS, ALONG = (8, 128), (16, 64)
+"""Rows and columns of a program's tile."""
 WARPS = 4
 ABREAST = 4
 """Taps that are read before any is added: a loop of single ones would wait for memory each time."""

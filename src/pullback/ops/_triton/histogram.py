@@ -8,6 +8,8 @@ import triton.language as tl
 
 BLOCK = 64
 WARPS = 4
+COUNTING = 2
+"""Warps that count: more wait for each other at every product."""
 PULLED = 512
 
 

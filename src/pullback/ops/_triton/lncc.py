@@ -7,52 +7,87 @@ correlation and three fields whose own box sums are the gradient; these are adde
 import triton
 import triton.language as tl
 
-ROWS, COLUMNS = 4, 64
+COLUMNS, ABREAST = 64, 2
 WARPS = 4
 BLOCK = 256
+"""Columns of a program that goes down rows, its warps, and those of the others."""
+CHUNKS, ENOUGH = (32, 16, 8), 1300
+"""Rows that a program goes down: as many as leave enough programs."""
 
 SIZES = ["n0", "n1", "n2", "r0", "r1", "r2"]
 
 
-@triton.jit(do_not_specialize=[*SIZES, "tiles"])
-def sums(fixed, warped, weight, level, out, n0, n1, n2, r0, r1, r2, tiles,
-         WEIGHTED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # fmt: skip
-    """Over the part of each box in its own slice: i, j, ii, jj, ij, each times the weight, and the weight itself."""
-    which = tl.program_id(0)
-    z = which // tiles
-    y = (which % tiles) * ROWS + tl.arange(0, ROWS)[:, None]
-    x = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
-    count = n0 * n1 * n2
-    off = tl.load(level)
-    si = tl.zeros([ROWS, COLUMNS], tl.float32)
+@triton.jit
+def _row(fixed, warped, weight, off, slice_, row, n1, x, n2, r2, WEIGHTED: tl.constexpr):
+    """Sums over the part of each box in one row: i, j, ii, jj, ij, each times the weight, and the weight itself."""
+    si = tl.zeros_like(x).to(tl.float32)
     sj, sii, sjj, sij, sw = si, si, si, si, si
-    for dy in range(-r1, r1 + 1):
-        row = y + dy
-        at = (z * n1 + row) * n2
-        there = (row >= 0) & (row < n1)
-        for dx in range(-r2, r2 + 1):
-            ok = there & (x + dx >= 0) & (x + dx < n2)
-            i = tl.where(ok, tl.load(fixed + at + x + dx, mask=ok, other=0.0) - off, 0.0)
-            j = tl.where(ok, tl.load(warped + at + x + dx, mask=ok, other=0.0) - off, 0.0)
-            wi, wj = i, j
-            if WEIGHTED:
-                w = tl.load(weight + at + x + dx, mask=ok, other=0.0)
-                wi, wj = w * i, w * j
-                sw += w
-            si += wi
-            sj += wj
-            sii += wi * i
-            sjj += wj * j
-            sij += wi * j
-    v = (z * n1 + y) * n2 + x
-    live = (y < n1) & (x < n2)
-    tl.store(out + v, si, mask=live)
-    tl.store(out + count + v, sj, mask=live)
-    tl.store(out + 2 * count + v, sii, mask=live)
-    tl.store(out + 3 * count + v, sjj, mask=live)
-    tl.store(out + 4 * count + v, sij, mask=live)
-    if WEIGHTED:
-        tl.store(out + 5 * count + v, sw, mask=live)
+    rows = tl.zeros_like(x) + row  # a plain number is no part of a mask under the interpreter
+    there = (rows >= 0) & (rows < n1)
+    for dx in range(-r2, r2 + 1):
+        ok = there & (x + dx >= 0) & (x + dx < n2)
+        at = slice_ + row * n2 + x + dx
+        i = tl.load(fixed + at, mask=ok, other=off) - off
+        j = tl.load(warped + at, mask=ok, other=off) - off
+        wi, wj = i, j
+        if WEIGHTED:
+            w = tl.load(weight + at, mask=ok, other=0.0)
+            wi, wj = w * i, w * j
+            sw += w
+        si += wi
+        sj += wj
+        sii += wi * i
+        sjj += wj * j
+        sij += wi * j
+    return si, sj, sii, sjj, sij, sw
+
+
+@triton.jit(do_not_specialize=[*SIZES, "chunk", "chunks"])
+def sums(fixed, warped, weight, level, out, n0, n1, n2, r0, r1, r2, chunk, chunks,
+         WEIGHTED: tl.constexpr, COLUMNS: tl.constexpr):  # fmt: skip
+    """Over the part of each box in its own slice: i, j, ii, jj, ij, each times the weight, and the weight itself.
+
+    Each program goes down `chunk` rows; the row that enters a box is added, the one that leaves it taken off.
+    """
+    which = tl.program_id(0)
+    y0 = (which % chunks) * chunk
+    x = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    count, slice_ = n0 * n1 * n2, (which // chunks) * n1 * n2
+    off = tl.load(level)
+    si = tl.zeros([COLUMNS], tl.float32)
+    sj, sii, sjj, sij, sw = si, si, si, si, si
+    for row in range(y0 - r1, y0 + r1):
+        ei, ej, eii, ejj, eij, ew = _row(fixed, warped, weight, off, slice_, row, n1, x, n2, r2, WEIGHTED)
+        si += ei
+        sj += ej
+        sii += eii
+        sjj += ejj
+        sij += eij
+        sw += ew
+    for y in range(y0, tl.minimum(y0 + chunk, n1)):
+        ei, ej, eii, ejj, eij, ew = _row(fixed, warped, weight, off, slice_, y + r1, n1, x, n2, r2, WEIGHTED)
+        si += ei
+        sj += ej
+        sii += eii
+        sjj += ejj
+        sij += eij
+        sw += ew
+        v = out + slice_ + y * n2 + x
+        live = x < n2
+        tl.store(v, si, mask=live)
+        tl.store(v + count, sj, mask=live)
+        tl.store(v + 2 * count, sii, mask=live)
+        tl.store(v + 3 * count, sjj, mask=live)
+        tl.store(v + 4 * count, sij, mask=live)
+        if WEIGHTED:
+            tl.store(v + 5 * count, sw, mask=live)
+        ei, ej, eii, ejj, eij, ew = _row(fixed, warped, weight, off, slice_, y - r1, n1, x, n2, r2, WEIGHTED)
+        si -= ei
+        sj -= ej
+        sii -= eii
+        sjj -= ejj
+        sij -= eij
+        sw -= ew
 
 
 @triton.jit
@@ -62,8 +97,8 @@ def _reach(x, n, r):
 
 
 @triton.jit(do_not_specialize=SIZES)
-def measure(partial, weight, out, totals, n0, n1, n2, r0, r1, r2, floor,
-            WEIGHTED: tl.constexpr, GRADIENT: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+def measure(partial, weight, out, totals, n0, n1, n2, r0, r1, r2, floor, robust,
+            WEIGHTED: tl.constexpr, GRADIENT: tl.constexpr, ROBUST: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """This program's share of the loss; where GRADIENT, what each box adds to the gradient at its voxels."""
     v = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     count, stride = n0 * n1 * n2, n1 * n2
@@ -94,39 +129,65 @@ def measure(partial, weight, out, totals, n0, n1, n2, r0, r1, r2, floor,
     a = tl.maximum(sii / n - mi * mi, 0.0) + floor
     b = tl.maximum(var_j, 0.0) + floor
     like = cov * tl.abs(cov) / (a * b)
-    tl.store(totals + tl.program_id(0), tl.sum(w * like, axis=0))
+    steep = w
+    total = w * like
+    if ROBUST:  # `robust` is 1 / threshold
+        unlike = 1.0 - like
+        bound = 1.0 + robust * unlike
+        total = w * (1.0 - (1.0 + robust) * unlike / bound)
+        steep = w * (1.0 + robust) / (bound * bound)
+    tl.store(totals + tl.program_id(0), tl.sum(total, axis=0))
     if GRADIENT:
-        by_cov = w * 2 * tl.abs(cov) / (a * b * n)
-        by_var = tl.where(var_j >= 0, w * 2 * like / (b * n), 0.0)
+        by_cov = steep * 2 * tl.abs(cov) / (a * b * n)
+        by_var = tl.where(var_j >= 0, steep * 2 * like / (b * n), 0.0)
         tl.store(out + v, by_cov, mask=live)
         tl.store(out + count + v, by_var, mask=live)
         tl.store(out + 2 * count + v, by_cov * mi - by_var * mj, mask=live)
 
 
-@triton.jit(do_not_specialize=[*SIZES, "tiles"])
-def plane(fields, out, n0, n1, n2, r0, r1, r2, tiles, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Sums of three fields over the part of each box in its own slice."""
-    which = tl.program_id(0)
-    z = which // tiles
-    y = (which % tiles) * ROWS + tl.arange(0, ROWS)[:, None]
-    x = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
-    count = n0 * n1 * n2
-    one = tl.zeros([ROWS, COLUMNS], tl.float32)
+@triton.jit
+def _row_of_three(fields, slice_, row, n1, x, n2, r2, count):
+    """Sums of three fields over the part of each box in one row."""
+    one = tl.zeros_like(x).to(tl.float32)
     two, three = one, one
-    for dy in range(-r1, r1 + 1):
-        row = y + dy
-        at = (z * n1 + row) * n2
-        there = (row >= 0) & (row < n1)
-        for dx in range(-r2, r2 + 1):
-            ok = there & (x + dx >= 0) & (x + dx < n2)
-            one += tl.load(fields + at + x + dx, mask=ok, other=0.0)
-            two += tl.load(fields + count + at + x + dx, mask=ok, other=0.0)
-            three += tl.load(fields + 2 * count + at + x + dx, mask=ok, other=0.0)
-    v = (z * n1 + y) * n2 + x
-    live = (y < n1) & (x < n2)
-    tl.store(out + v, one, mask=live)
-    tl.store(out + count + v, two, mask=live)
-    tl.store(out + 2 * count + v, three, mask=live)
+    rows = tl.zeros_like(x) + row  # a plain number is no part of a mask under the interpreter
+    there = (rows >= 0) & (rows < n1)
+    for dx in range(-r2, r2 + 1):
+        ok = there & (x + dx >= 0) & (x + dx < n2)
+        at = fields + slice_ + row * n2 + x + dx
+        one += tl.load(at, mask=ok, other=0.0)
+        two += tl.load(at + count, mask=ok, other=0.0)
+        three += tl.load(at + 2 * count, mask=ok, other=0.0)
+    return one, two, three
+
+
+@triton.jit(do_not_specialize=[*SIZES, "chunk", "chunks"])
+def plane(fields, out, n0, n1, n2, r0, r1, r2, chunk, chunks, COLUMNS: tl.constexpr):
+    """Sums of three fields over the part of each box in its own slice, row by row as in `sums`."""
+    which = tl.program_id(0)
+    y0, slice_ = (which % chunks) * chunk, (which // chunks) * n1 * n2
+    x = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
+    count = n0 * n1 * n2
+    one = tl.zeros([COLUMNS], tl.float32)
+    two, three = one, one
+    for row in range(y0 - r1, y0 + r1):
+        e1, e2, e3 = _row_of_three(fields, slice_, row, n1, x, n2, r2, count)
+        one += e1
+        two += e2
+        three += e3
+    for y in range(y0, tl.minimum(y0 + chunk, n1)):
+        e1, e2, e3 = _row_of_three(fields, slice_, y + r1, n1, x, n2, r2, count)
+        one += e1
+        two += e2
+        three += e3
+        v = out + slice_ + y * n2 + x
+        tl.store(v, one, mask=x < n2)
+        tl.store(v + count, two, mask=x < n2)
+        tl.store(v + 2 * count, three, mask=x < n2)
+        e1, e2, e3 = _row_of_three(fields, slice_, y - r1, n1, x, n2, r2, count)
+        one -= e1
+        two -= e2
+        three -= e3
 
 
 @triton.jit(do_not_specialize=["n0", "stride", "r0"])

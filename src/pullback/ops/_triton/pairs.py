@@ -12,6 +12,8 @@ from pullback.ops._triton.reading import add_three, along, between, coordinates,
 BLOCK = 64
 PULLED = 256
 WARPS = 4
+COUNTING = 2
+"""Warps that count: with four of them it takes four times as long."""
 SUMS = 32
 
 SIZES = ["bins", "n0", "n1", "n2", "m1", "m2", "count"]

@@ -82,6 +82,6 @@ def _counts(fixed: Tensor, warped: Tensor, weight: Tensor | None, bins: int) -> 
             WEIGHTED=weight is not None,
             WIDTH=width,
             BLOCK=kernels.BLOCK,
-            num_warps=kernels.WARPS,
+            num_warps=kernels.COUNTING,
         )
     return partial.sum(dim=0, dtype=torch.float64)[:bins, :bins]

@@ -24,15 +24,19 @@ def supports(fixed: Tensor, warped: Tensor, *weight: Tensor) -> bool:
     return _cuda.suits(fixed, warped, *weight) and fixed.numel() > 0 and not wanted
 
 
-def lncc(fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None, floor: float) -> Float[Tensor, " b"]:
+def lncc(
+    fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None, floor: float, threshold: float = math.inf
+) -> Float[Tensor, " b"]:
     """See `pullback.ops.lncc`."""
-    loss: Tensor = _LNCC.apply(fixed, warped, radius, weight, floor)  # type: ignore[no-untyped-call]
+    loss: Tensor = _LNCC.apply(fixed, warped, radius, weight, (floor, 1 / threshold))  # type: ignore[no-untyped-call]
     return loss
 
 
 class _LNCC(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None, floor: float) -> Tensor:
+    def forward(
+        ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None, bounds: tuple[float, float]
+    ) -> Tensor:
         batch = max(len(fixed), len(warped), 1 if weight is None else len(weight))
         fixed, warped = fixed.contiguous(), warped.contiguous()
         weight = None if weight is None else weight.contiguous()
@@ -47,7 +51,7 @@ class _LNCC(torch.autograd.Function):
         for k in range(batch):
             for c in range(channels):
                 images = _of(fixed, k, c), _of(warped, k, c), _of(weight, k, 0)
-                _measure(images, level, sizes, floor, likeness[k, c], None if fields is None else fields[k, c])
+                _measure(images, level, sizes, bounds, likeness[k, c], None if fields is None else fields[k, c])
         total: float | Tensor = channels * math.prod(size)
         if weight is not None:
             total = (weight.flatten(1).sum(dim=1, dtype=torch.float64) * channels).clamp(min=1e-6)
@@ -78,23 +82,27 @@ def _measure(
     images: tuple[Tensor, Tensor, Tensor | None],
     level: Tensor,
     sizes: Shape,
-    floor: float,
+    bounds: tuple[float, float],
     likeness: Tensor,
     fields: Tensor | None,
 ) -> None:
-    """Each program's sum of the likeness of one channel; fills `fields` for the gradient."""
+    """Each program's sum of the likeness of one channel; fills `fields` for the gradient.
+
+    `bounds` are the floor and 1 / threshold.
+    """
     kernels, fixed, weight = _cuda.kernels("lncc"), images[0], images[2]
-    count, tiles = fixed.numel(), _cuda.blocks(sizes[1], kernels.ROWS)
+    count, (chunk, chunks, columns) = fixed.numel(), _chunks(sizes)
     weighted = weight is not None
     partial = torch.empty(6 if weighted else 5, count, device=fixed.device)
     with _cuda.on(fixed):
-        kernels.sums[sizes[0] * tiles, _cuda.blocks(sizes[2], kernels.COLUMNS)](
-            *images, level, partial, *sizes, tiles,
-            WEIGHTED=weighted, ROWS=kernels.ROWS, COLUMNS=kernels.COLUMNS, num_warps=kernels.WARPS,
+        kernels.sums[sizes[0] * chunks, columns](
+            *images, level, partial, *sizes, chunk, chunks,
+            WEIGHTED=weighted, COLUMNS=kernels.COLUMNS, num_warps=kernels.ABREAST,
         )  # fmt: skip
         kernels.measure[likeness.numel(),](
-            partial, weight, fields, likeness, *sizes, floor,
-            WEIGHTED=weighted, GRADIENT=fields is not None, BLOCK=kernels.BLOCK, num_warps=kernels.WARPS,
+            partial, weight, fields, likeness, *sizes, *bounds,
+            WEIGHTED=weighted, GRADIENT=fields is not None, ROBUST=bounds[1] > 0, BLOCK=kernels.BLOCK,
+            num_warps=kernels.WARPS,
         )  # fmt: skip
 
 
@@ -107,13 +115,24 @@ def _pull(
     gradient: Tensor,
 ) -> None:
     """The gradient of one channel."""
-    kernels = _cuda.kernels("lncc")
-    tiles, partial = _cuda.blocks(sizes[1], kernels.ROWS), torch.empty_like(fields)
+    kernels, (chunk, chunks, columns) = _cuda.kernels("lncc"), _chunks(sizes)
+    partial = torch.empty_like(fields)
     with _cuda.on(fields):
-        kernels.plane[sizes[0] * tiles, _cuda.blocks(sizes[2], kernels.COLUMNS)](
-            fields, partial, *sizes, tiles, ROWS=kernels.ROWS, COLUMNS=kernels.COLUMNS, num_warps=kernels.WARPS
+        kernels.plane[sizes[0] * chunks, columns](
+            fields, partial, *sizes, chunk, chunks, COLUMNS=kernels.COLUMNS, num_warps=kernels.ABREAST
         )
         kernels.pull[_cuda.blocks(gradient.numel(), kernels.BLOCK),](
             partial, *images, level, scale, gradient, sizes[0], sizes[1] * sizes[2], sizes[3],
             WEIGHTED=images[2] is not None, BLOCK=kernels.BLOCK, num_warps=kernels.WARPS,
         )  # fmt: skip
+
+
+def _chunks(sizes: Shape) -> tuple[int, int, int]:
+    """Rows for each program that goes down them, how many such programs a slice has, and how many lie abreast."""
+    kernels = _cuda.kernels("lncc")
+    columns = _cuda.blocks(sizes[2], kernels.COLUMNS)
+    for chunk in kernels.CHUNKS:
+        chunks = _cuda.blocks(sizes[1], chunk)
+        if sizes[0] * chunks * columns >= kernels.ENOUGH:
+            break
+    return chunk, chunks, columns

@@ -75,7 +75,7 @@ def _counts(images: list[Any], places: Places, bins: int) -> Tensor:
         kernels.count_read[programs,](
             fixed, moving, displacement, weight, partial, loops, bins, *sizes_of(size, places.shape), *places.at(0),
             **places.fixed, WEIGHTED=weight is not None, WIDTH=width, BLOCK=kernels.BLOCK,
-            num_warps=kernels.WARPS,
+            num_warps=kernels.COUNTING,
         )  # fmt: skip
     return partial.sum(dim=0, dtype=torch.float64)[:bins, :bins]
 

@@ -33,11 +33,12 @@ def _along(image: Tensor, axis: int, sigma: float, weights: list[float]) -> Tens
     radius, n, inner = len(weights) // 2, image.shape[axis], math.prod(image.shape[axis + 1 :])
     outer = math.prod(image.shape[:axis])
     if axis == image.ndim - 1:
-        kernel, tiles = kernels.smooth_along, 1
-        grid = _cuda.blocks(outer, kernels.ROWS), _cuda.blocks(n, kernels.COLUMNS)
+        kernel, tiles, (rows, columns) = kernels.smooth_along, 1, kernels.ALONG
+        grid = _cuda.blocks(outer, rows), _cuda.blocks(n, columns)
     else:
-        kernel, tiles = kernels.smooth_across, _cuda.blocks(n, kernels.ROWS)
-        grid = outer * tiles, _cuda.blocks(inner, kernels.COLUMNS)
+        rows, columns = kernels.ACROSS
+        kernel, tiles = kernels.smooth_across, _cuda.blocks(n, rows)
+        grid = outer * tiles, _cuda.blocks(inner, columns)
     out = torch.empty_like(image)
     kernel[grid](
         image,
@@ -49,8 +50,8 @@ def _along(image: Tensor, axis: int, sigma: float, weights: list[float]) -> Tens
         tiles,
         -0.5 / (sigma * sigma),
         weights[radius],
-        ROWS=kernels.ROWS,
-        COLUMNS=kernels.COLUMNS,
+        ROWS=rows,
+        COLUMNS=columns,
         ABREAST=kernels.ABREAST,
         num_warps=kernels.WARPS,
     )
