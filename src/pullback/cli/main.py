@@ -120,6 +120,8 @@ def _options(command: ModuleType, words: list[str]) -> Namespace:
     parser: Parser = command.parser()
     common = parser.add_argument_group("more")
     common.add_argument("-v", "--verbose", action="store_true", help="tell more; after a fault, show where it happened")
+    if len(words) == 1 and any(action.required for action in parser._actions):  # argparse would name but one of them
+        raise UsageError(f"nothing was given; {parser.format_usage().strip()} (see {parser.prog} --help)")
     return parser.parse_intermixed_args(words[1:])
 
 
