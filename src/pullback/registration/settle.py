@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pullback import ops
 from pullback.energy.pair import shared
@@ -49,6 +50,8 @@ class Settle(Stage):
     most_voxels: int = 600_000
     optimiser: LBFGS = field(default_factory=lambda: LBFGS(longest_voxels=1.0, shortest_voxels=0.001))
     steps: int = 20
+
+    finishes: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

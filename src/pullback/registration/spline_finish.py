@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 
@@ -50,6 +51,8 @@ class SplineFinish(Stage):
     most_voxels: int = 400_000
     optimiser: LBFGS = field(default_factory=lambda: LBFGS(longest_voxels=1.0, shortest_voxels=0.005))
     steps: int = 30
+
+    finishes: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
