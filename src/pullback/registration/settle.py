@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pullback import ops
 from pullback.energy.pair import shared
-from pullback.energy.part import ImagePart
 from pullback.optimise import LBFGS, Level, Linear, Objective, Params, Solution, Status, minimise
+from pullback.optimise.parametrisation.linear import Freedom
 from pullback.registration.ends import without_ends
-from pullback.registration.one_contrast import difference, unshaded
+from pullback.registration.one_contrast import OneContrast
 from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import THICK
@@ -19,6 +19,7 @@ from pullback.space import Space
 from pullback.transforms import Affine, Transform
 from pullback.typing import Float, Tensor
 
+OPTIMISER = LBFGS(longest_voxels=1.0, shortest_voxels=0.001)
 TOLERANCE = 1e-6
 MOST_SHRINK = 2.0
 """Shrunk by more, correlation would be no more precise than mutual information at full resolution."""
@@ -32,23 +33,21 @@ class Settle(Stage):
     images, correlation is more precise. And what is read between voxels is blurred: an image that was itself cut
     between the other's slices is sharper there than what it is compared with. So both images are read in turn, and the
     sum of the two root mean square differences, relative to the contrast, is made small: the side that explains the
-    other better counts for more. The difference in shading is taken off first (`shading.shaded`).
+    other better counts for more. A difference in smooth shading counts for nothing (see `one_contrast`).
 
     Nothing changes where the correlation at the start is too low for one contrast, or for a start near the answer; nor
     in large volumes, of which mutual information has voxels enough.
 
     Attributes:
-        model: which numbers are optimised.
+        freedom: what may change, see `Linear`.
         least_correlation: of the images at the start, shading aside, for the stage to do anything.
         most_voxels: at about so many the images are compared, at most: larger ones are shrunk.
-        optimiser: how.
         steps: the most steps.
     """
 
-    model: Linear = field(default_factory=lambda: Linear("rigid"))
+    freedom: Freedom = "rigid"
     least_correlation: float = 0.9
     most_voxels: int = 600_000
-    optimiser: LBFGS = field(default_factory=lambda: LBFGS(longest_voxels=1.0, shortest_voxels=0.001))
     steps: int = 20
 
     finishes: ClassVar[bool] = True
@@ -74,14 +73,15 @@ class Settle(Stage):
         there, back = (without_ends(at_level(*pair, level)) for pair in ((fixed, moving), (moving, fixed)))
         if shared(there, initial) < LEAST_OVERLAP:
             return Outcome(self.name, initial, Status.no_overlap)
-        sides = unshaded(there, initial), unshaded(back, initial.inverse())
-        alike = 1 - float(sides[0].loss(initial))
+        sides = OneContrast.of(there, initial), OneContrast.of(back, initial.inverse())
+        alike = sides[0].correlation(initial)
         if not alike >= self.least_correlation:
             note = f"correlation {alike:.2f}: left as it was"
             return Outcome(self.name, initial, Status.converged, notes=(note,))
-        solution = self._solved(sides, initial)
+        model = Linear(self.freedom)
+        solution = self._solved(model, sides, initial)
         history = (LevelHistory(there.fixed_space.spacing, solution.history),)
-        transform = self.model.build(solution.params) if solution.status.ok else initial
+        transform = model.build(solution.params) if solution.status.ok else initial
         return Outcome(self.name, transform, solution.status, history, notes=(f"correlation {alike:.2f}",))
 
     def _shrink(self, space: Space) -> float:
@@ -89,17 +89,17 @@ class Settle(Stage):
         thin = sum(n > 1 and mm < THICK * space.finest for n, mm in zip(space.shape, space.spacing, strict=True))
         return max(1.0, float((space.count / self.most_voxels) ** (1 / max(thin, 1))))
 
-    def _solved(self, sides: tuple[ImagePart, ImagePart], initial: Affine) -> Solution:
+    def _solved(self, model: Linear, sides: tuple[OneContrast, OneContrast], initial: Affine) -> Solution:
         def loss(params: Params) -> Float[Tensor, ""]:
-            transform = self.model.build(params)
-            return difference(sides[0], transform) + difference(sides[1], transform.inverse())
+            transform = model.build(params)
+            return sides[0].difference(transform) + sides[1].difference(transform.inverse())
 
         space = sides[0].pair.fixed_space
         with ops.reused():
             return minimise(
-                Objective(loss, self.model),
-                self.model.start(space, initial, "cpu"),
-                self.optimiser,
+                Objective(loss, model),
+                model.start(space, initial, "cpu"),
+                OPTIMISER,
                 steps=self.steps,
                 unit_mm=space.finest,
                 tolerance=TOLERANCE,

@@ -85,4 +85,4 @@ def settled(freedom: Freedom) -> Settle:
     Args:
         freedom: what may change.
     """
-    return Settle(Linear(freedom))
+    return Settle(freedom)
