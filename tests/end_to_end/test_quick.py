@@ -40,7 +40,7 @@ def test_every_recipe_runs_without_what_is_left_out():
 
 def test_this_version_of_torch_was_tried():
     version = quick.torch_version()
-    assert version in quick.TRIED, f"commands start slowly with torch {version}: if the test above passes, add it to TRIED"
+    assert version in quick.TRIED, f"slow start with torch {version}: if the test above passes, add it to TRIED"
 
 
 def test_other_versions_start_as_ever(monkeypatch):

@@ -35,7 +35,7 @@ class Late(ModuleType):
         if name.startswith("__") or self.__spec__ is None or not isinstance(self.__spec__.loader, _Postponed):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         loader = self.__spec__.loader.real
-        self.__class__ = ModuleType  # first: it may ask for itself
+        self.__class__ = ModuleType  # type: ignore[assignment] # first: it may ask for itself
         loader.exec_module(self)
         return getattr(self, name)
 

@@ -83,7 +83,8 @@ def _orthonormal(rows: Float[Tensor, "n voxels"], root: Float[Tensor, " voxels"]
     rows = rows if root is None else rows * root
     values, vectors = torch.linalg.eigh((rows @ rows.T).to("cpu", torch.float64))
     kept = values > LEAST * values[-1]
-    return (vectors[:, kept] / values[kept].sqrt()).T.to(rows) @ rows
+    found: Tensor = (vectors[:, kept] / values[kept].sqrt()).T.to(rows) @ rows
+    return found
 
 
 def _slopes(image: Batch) -> Float[Tensor, "n voxels"]:

@@ -11,7 +11,7 @@ from pullback.optimise import LBFGS, Level, Linear, Objective, Params, Solution,
 from pullback.optimise.parametrisation.linear import Freedom
 from pullback.registration.ends import without_ends
 from pullback.registration.one_contrast import OneContrast
-from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
+from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import THICK
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
@@ -64,7 +64,6 @@ class Settle(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
-        del watch
         level = Level(self._shrink(fixed.space), 1)
         if level.shrink > MOST_SHRINK:
             return Outcome(self.name, initial, Status.converged, notes=("many voxels: left as it was",))
@@ -79,7 +78,7 @@ class Settle(Stage):
             note = f"correlation {alike:.2f}: left as it was"
             return Outcome(self.name, initial, Status.converged, notes=(note,))
         model = Linear(self.freedom)
-        solution = self._solved(model, sides, initial)
+        solution = self._solved(model, sides, initial, watch)
         history = (LevelHistory(there.fixed_space.spacing, solution.history),)
         transform = model.build(solution.params) if solution.status.ok else initial
         return Outcome(self.name, transform, solution.status, history, notes=(f"correlation {alike:.2f}",))
@@ -89,7 +88,7 @@ class Settle(Stage):
         thin = sum(n > 1 and mm < THICK * space.finest for n, mm in zip(space.shape, space.spacing, strict=True))
         return max(1.0, float((space.count / self.most_voxels) ** (1 / max(thin, 1))))
 
-    def _solved(self, model: Linear, sides: tuple[OneContrast, OneContrast], initial: Affine) -> Solution:
+    def _solved(self, model: Linear, sides: tuple[OneContrast, OneContrast], initial: Affine, watch: Watch) -> Solution:
         def loss(params: Params) -> Float[Tensor, ""]:
             transform = model.build(params)
             return sides[0].difference(transform) + sides[1].difference(transform.inverse())
@@ -103,4 +102,5 @@ class Settle(Stage):
                 steps=self.steps,
                 unit_mm=space.finest,
                 tolerance=TOLERANCE,
+                watch=lambda k, value: watch(Step(self.name, 1, 1, k, self.steps, value, k / self.steps)),
             )

@@ -13,7 +13,7 @@ from pullback.energy.energy import Compared, Energy
 from pullback.energy.pair import shared
 from pullback.optimise import LBFGS, BSpline, Level, Objective, Params, Solution, Status, minimise
 from pullback.registration.one_contrast import OneContrast
-from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
+from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
 from pullback.transforms import Affine, Displacement, Transform, split
@@ -64,7 +64,6 @@ class SplineFinish(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
-        del watch
         if fixed.space.count > self.most_voxels:
             return self._left(initial, "many voxels")
         pair = at_level(fixed, moving, Level(1.0, 1))
@@ -78,7 +77,7 @@ class SplineFinish(Stage):
         if not alike >= self.least_correlation:
             return self._left(initial, f"correlation {alike:.2f}")
         start = self._model.fitted(Displacement(dense, pair.fixed_space), affine)
-        solution = self._solved(measure, start)
+        solution = self._solved(measure, start, watch)
         history = (LevelHistory(pair.fixed_space.spacing, solution.history),)
         spline = self._model.build(solution.params)
         with torch.no_grad():
@@ -99,7 +98,7 @@ class SplineFinish(Stage):
     def _left(self, initial: Transform, why: str) -> Outcome:
         return Outcome(self.name, initial, Status.converged, notes=(f"{why}: left as it was",))
 
-    def _solved(self, measure: OneContrast, start: Params) -> Solution:
+    def _solved(self, measure: OneContrast, start: Params, watch: Watch) -> Solution:
         stiff = Compared(Energy(NCC(), Bending(), self.bending), (), start.space)
 
         def loss(params: Params) -> Float[Tensor, ""]:
@@ -114,4 +113,5 @@ class SplineFinish(Stage):
                 steps=self.steps,
                 unit_mm=start.space.finest,
                 tolerance=TOLERANCE,
+                watch=lambda k, value: watch(Step(self.name, 1, 1, k, self.steps, value, k / self.steps)),
             )
