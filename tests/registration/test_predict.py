@@ -180,8 +180,8 @@ def test_a_network_in_memory_is_not_in_the_file(pair, tmp_path):
 
 
 def test_what_refines_is_a_stage_or_a_number_of_steps(weights):
-    assert pb.recipes.default().dense == named("deformable").stages[-1]
-    assert learned(weights, finetune=pb.recipes.default().dense).stages[-1] == named("deformable").stages[-1]
+    assert pb.recipes.default().dense == named("deformable").stages[-2]
+    assert learned(weights, finetune=pb.recipes.default().dense).stages[-1] == named("deformable").dense
     sax = named("cardiac-sax")
     assert [level.steps for level in refinement(30, sax).schedule.levels] == [20, 10]
     assert [level.steps for level in refinement(2, sax).schedule.levels] == [2]

@@ -22,6 +22,7 @@ from types import FrameType, ModuleType
 from typing import TextIO
 
 import pullback
+from pullback.cli import quick
 from pullback.cli.options import DIRECTION, Parser, UsageError
 from pullback.errors import PullbackError, PullbackWarning
 
@@ -51,10 +52,16 @@ def process() -> int:
     at the end, took a third of the start-up time.
     """
     gc.set_threshold(50_000, 20, 100)
+    small = sys.argv[1:2] in [[name] for name in quick.COMMANDS]
+    if small:
+        quick.start()
     try:
-        return main()
+        code = main()
     finally:
         gc.freeze()
+    if small:
+        quick.end(code)
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

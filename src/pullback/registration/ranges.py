@@ -64,6 +64,7 @@ RANGES = {
     "bins": Range(4, 1024),
     "weight": Range(0, 1e12),
     "regulariser_weight": Range(0, 1e12),
+    "bending": Range(0, 1e12),
     "damping": Range(0, 1e6),
     "patience": Range(0.1, 1e6),
     "shear": Range(0, 1e6),
@@ -83,6 +84,9 @@ RANGES = {
     "most_inverse_error": Range(0, 1000),
     "keep": Range(1, 1000),
     "least_score": Range(0, 10),
+    "least_correlation": SHARE,
+    "tolerated": Range(0, 1000, low_open=True),
+    "most_voxels": Range(1, 1e12),
     "sure_score": Range(0, 10),
     "rival": SHARE,
 }

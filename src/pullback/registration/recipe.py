@@ -38,6 +38,8 @@ class Recipe:
     def adding(self, *terms: Term, last: int | None = None) -> Recipe:
         """The same recipe with further terms in what its stages minimise, for landmarks, labels and other images.
 
+        Stages that finish by the two images alone are left out: they know nothing of the terms.
+
         Args:
             *terms: each a measure, its weight, and what it compares.
             last: add them to the last so many stages that minimise something; to all of them by default.
@@ -58,7 +60,7 @@ class Recipe:
             raise RecipeError(f"the recipe {self.name!r} has no stage that minimises something, to which a term could "
                               "be added")  # fmt: skip
         stages = [_with(stage, terms) if k in chosen else stage for k, stage in enumerate(self.stages)]
-        return replace(self, stages=tuple(stages))
+        return replace(self, stages=tuple(stage for stage in stages if not stage.finishes))
 
     @property
     def dense(self) -> Optimise:

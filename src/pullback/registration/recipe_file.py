@@ -25,6 +25,8 @@ from pullback.registration.nudge import Nudge
 from pullback.registration.predict import Predict
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
+from pullback.registration.settle import Settle
+from pullback.registration.spline_finish import SplineFinish
 from pullback.registration.stage import Optimise, Stage
 from pullback.registration.symmetric import Symmetric
 
@@ -37,7 +39,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.StochasticDescent,
     ),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
-    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Symmetric, Predict),
+    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Predict),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,

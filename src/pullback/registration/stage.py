@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
 
 from pullback import ops
 from pullback.energy import Compared, Energy, Pair, described
@@ -46,7 +47,13 @@ LITTLE_FINER = 1.5
 
 
 class Stage(ABC):
-    """Classical or learned, a stage has one signature: two images and a transform in, a better transform out."""
+    """Classical or learned, a stage has one signature: two images and a transform in, a better transform out.
+
+    Attributes:
+        finishes: whether it makes a result more precise by the two images alone, whatever else was compared before.
+    """
+
+    finishes: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:

@@ -6,6 +6,7 @@ from pullback.optimise.parametrisation.linear import Freedom
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
+from pullback.registration.settle import Settle
 from pullback.registration.stage import Optimise, Stage
 
 
@@ -14,7 +15,7 @@ def translation() -> Recipe:
     return Recipe(
         name="translation",
         description="A shift only, any contrast: a table that moved, breath-holds, thick slices one by one.",
-        stages=(AlignCentres(), linear_stage("translation", finest=1)),
+        stages=(AlignCentres(), linear_stage("translation", finest=1), settled("translation")),
     )
 
 
@@ -23,7 +24,12 @@ def rigid() -> Recipe:
     return Recipe(
         name="rigid",
         description="Rotation and translation, any contrast: the same anatomy in another pose.",
-        stages=(AlignCentres(), Search(), linear_stage("rigid", finest=1)),  # a picture may lie turned by any angle
+        stages=(
+            AlignCentres(),
+            Search(),  # a picture may lie turned by any angle
+            linear_stage("rigid", finest=1),
+            settled("rigid"),
+        ),
     )
 
 
@@ -32,7 +38,13 @@ def similarity() -> Recipe:
     return Recipe(
         name="similarity",
         description="Rotation, translation and one scale, any contrast: pictures of unknown voxel size, growth.",
-        stages=(AlignCentres(), Search(), linear_stage("rigid", finest=2), linear_stage("similarity", finest=1)),
+        stages=(
+            AlignCentres(),
+            Search(),
+            linear_stage("rigid", finest=2),
+            linear_stage("similarity", finest=1),
+            settled("similarity"),
+        ),
     )
 
 
@@ -41,7 +53,12 @@ def affine() -> Recipe:
     return Recipe(
         name="affine",
         description="Rotation, translation, scaling and shear, any contrast: different people, or distorted images.",
-        stages=(AlignCentres(), linear_stage("rigid", finest=2), linear_stage("affine", finest=1)),
+        stages=(
+            AlignCentres(),
+            linear_stage("rigid", finest=2),
+            linear_stage("affine", finest=1),
+            settled("affine"),
+        ),
     )
 
 
@@ -60,3 +77,12 @@ def linear_stage(freedom: Freedom, finest: float) -> Stage:
         Schedule(levels, tolerance=1e-5),
         samples=500_000,  # a dozen numbers need no more
     )
+
+
+def settled(freedom: Freedom) -> Settle:
+    """The last tenth of a voxel, where both images show one contrast; nothing where they do not.
+
+    Args:
+        freedom: what may change.
+    """
+    return Settle(freedom)
