@@ -1,12 +1,14 @@
 """Rigid and affine: the start of nearly everything."""
 
-from pullback.energy import Energy, MutualInformation
+from dataclasses import replace
+
+from pullback.energy import Energy, MutualInformation, NormalisedGradient, Term, WeightedSum
 from pullback.optimise import LBFGS, Level, Linear, Schedule
 from pullback.optimise.parametrisation.linear import Freedom
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
-from pullback.registration.stage import Optimise, Stage
+from pullback.registration.stage import Optimise
 
 
 def translation() -> Recipe:
@@ -23,7 +25,13 @@ def rigid() -> Recipe:
     return Recipe(
         name="rigid",
         description="Rotation and translation, any contrast: the same anatomy in another pose.",
-        stages=(AlignCentres(), Search(), linear_stage("rigid", finest=1)),  # a picture may lie turned by any angle
+        stages=(
+            AlignCentres(),
+            Search(),  # a picture may lie turned by any angle
+            replace(linear_stage("rigid", finest=1), dimension=3),
+            replace(linear_stage("rigid", finest=4), dimension=2),
+            *by_edges("rigid"),
+        ),
     )
 
 
@@ -45,14 +53,30 @@ def affine() -> Recipe:
     )
 
 
-def linear_stage(freedom: Freedom, finest: float) -> Stage:
+def by_edges(freedom: Freedom) -> tuple[Optimise, Optimise]:
+    """The last levels of pictures: where two contrasts are not quite of one pose, either measure alone is drawn farther.
+
+    Volumes go without: slopes cost them seconds, and their many voxels tell enough.
+
+    Args:
+        freedom: what may change.
+    """
+    faint = NormalisedGradient(eta=0.02)  # walls that are bright in one contrast are often faint in the other
+    energy = Energy(WeightedSum((Term(MutualInformation(bins=32)), Term(faint))))
+    last = replace(linear_stage(freedom, finest=1, coarsest=1), energy=energy, dimension=2)
+    halved = Schedule((Level(2, steps=40),), tolerance=1e-5)
+    return replace(last, schedule=halved, turns_degrees=(-2.0, 2.0)), last
+
+
+def linear_stage(freedom: Freedom, finest: float, coarsest: float = 8) -> Optimise:
     """Mutual information, so that contrast does not matter; L-BFGS, since there are a dozen numbers at most.
 
     Args:
         freedom: what may change.
         finest: voxel size of the last level, in voxels of the fixed image; 2 is plenty before another stage.
+        coarsest: voxel size of the first level, likewise.
     """
-    levels = tuple(Level(shrink, steps=40) for shrink in (8, 4, 2, 1) if shrink >= finest)
+    levels = tuple(Level(shrink, steps=40) for shrink in (8, 4, 2, 1) if finest <= shrink <= coarsest)
     return Optimise(
         Linear(freedom),
         Energy(MutualInformation(bins=32)),

@@ -1,6 +1,6 @@
 """Prostate, MR to transrectal ultrasound: two images that share little but the gland in their middle."""
 
-from pullback.energy import Energy, MutualInformation
+from pullback.energy import MIND, Energy, MutualInformation, Term, WeightedSum
 from pullback.optimise import GradientDescent, Greedy, Level, Schedule
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.nudge import Nudge
@@ -15,7 +15,8 @@ def prostate_mr_us() -> Recipe:
         description="MR and ultrasound, each cut out about the prostate: middles of the boxes, a stiff deformation.",
         stages=(
             AlignCentres(starts=("field_of_view",), least_overlap=0.1),  # the one thing that both surely share
-            Nudge(reach_mm=5.0, pull_per_mm2=0.003),  # only as far as mutual information is sure
+            # only as far as two measures are sure that err differently, and by what lies near the middle
+            Nudge(reach_mm=5.0, pull_per_mm2=0.003, similarity=_both(), window_mm=8.0),
             Optimise(  # no rigid or affine stage: by any measure their optimum is often not the gland
                 Greedy(smooth_update_voxels=5.0, smooth_total_voxels=2.5, gradient_of="moving"),  # cannot go far astray
                 Energy(MutualInformation(bins=24)),
@@ -24,3 +25,9 @@ def prostate_mr_us() -> Recipe:
             ),
         ),
     )
+
+
+def _both() -> WeightedSum:
+    """Mutual information and descriptors, about one to one and a half in what shifts change them."""
+    far = MIND(radius_voxels=2, dilation_voxels=3, form="both")  # the images are blurred: near neighbours are alike
+    return WeightedSum((Term(MutualInformation(bins=16)), Term(far, 2.0)))
