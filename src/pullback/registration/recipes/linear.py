@@ -54,18 +54,23 @@ def affine() -> Recipe:
 
 
 def by_edges(freedom: Freedom) -> tuple[Optimise, Optimise]:
-    """The last levels of pictures: where two contrasts are not quite of one pose, either measure alone is drawn farther.
+    """The last levels of pictures: two contrasts are often not quite of one pose, which misleads either measure alone.
 
     Volumes go without: slopes cost them seconds, and their many voxels tell enough.
 
     Args:
         freedom: what may change.
     """
+    half, full = linear_stage(freedom, finest=2, coarsest=2), linear_stage(freedom, finest=1, coarsest=1)
+    return (
+        replace(half, energy=_with_edges(1.0), dimension=2, turns_degrees=(-2.0, 2.0)),
+        replace(full, energy=_with_edges(0.5), dimension=2),  # finer slopes hold more noise
+    )
+
+
+def _with_edges(weight: float) -> Energy:
     faint = NormalisedGradient(eta=0.02)  # walls that are bright in one contrast are often faint in the other
-    energy = Energy(WeightedSum((Term(MutualInformation(bins=32)), Term(faint))))
-    last = replace(linear_stage(freedom, finest=1, coarsest=1), energy=energy, dimension=2)
-    halved = Schedule((Level(2, steps=40),), tolerance=1e-5)
-    return replace(last, schedule=halved, turns_degrees=(-2.0, 2.0)), last
+    return Energy(WeightedSum((Term(MutualInformation(bins=32)), Term(faint, weight))))
 
 
 def linear_stage(freedom: Freedom, finest: float, coarsest: float = 8) -> Optimise:
