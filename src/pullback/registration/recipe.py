@@ -62,6 +62,17 @@ class Recipe:
         stages = [_with(stage, terms) if k in chosen else stage for k, stage in enumerate(self.stages)]
         return replace(self, stages=tuple(stage for stage in stages if not stage.finishes))
 
+    def suiting(self, dimension: int) -> Recipe:
+        """The same recipe without the stages that are not meant for images of so many dimensions.
+
+        Raises:
+            RecipeError: none is left.
+        """
+        stages = tuple(stage for stage in self.stages if stage.suits(dimension))
+        if not stages:
+            raise RecipeError(f"the recipe {self.name!r} has no stage for {dimension}D images; take another recipe")
+        return self if len(stages) == len(self.stages) else replace(self, stages=stages)
+
     @property
     def dense(self) -> Optimise:
         """The last stage that moves each voxel by itself, for example to refine what a network found.

@@ -58,7 +58,7 @@ def register_group(
         InputError: fewer than two images, or images that cannot be registered.
         RecipeError: no stage of the recipe optimises anything.
     """
-    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise)]
+    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise) and stage.suits(images[0].dimension)]
     _check(images, stages, recipe, mask, space)
     common = images[0].space if space is None else space
     prepared = [recipe.prepare.pair(images[0], image, None, None, device)[1] for image in images]
