@@ -20,11 +20,13 @@ import torch
 from pullback.errors import InputError, ModelError, TrainingError
 from pullback.learn import journal
 from pullback.learn.data import Dataset, PairBatch, mixed
+from pullback.learn.journal import Journal
 from pullback.learn.measure import Figures, by, measure, score, stay
 from pullback.learn.networks import Network, Prediction, VoxelMorph
 from pullback.learn.processes import Processes, joined
 from pullback.learn.recipe import Training, TrainingRecipe
 from pullback.learn.state import State, with_weights
+from pullback.learn.tensorboard_files import check_installed
 from pullback.learn.weights import Card, save_weights
 from pullback.space import Space
 from pullback.typing import Tensor
@@ -81,6 +83,7 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     notes: dict[str, Any] | None = None,
+    tensorboard: bool = False,
     watch: ProgressWatch | None = None,
 ) -> Trained:
     """Train a network.
@@ -92,6 +95,7 @@ def train(
         resume: go on from the checkpoint in that folder.
         device: cpu or cuda. Under torchrun every process takes its share of each batch.
         notes: plain values for the card and the checkpoint: where recipe and data came from.
+        tensorboard: write event files into out/tensorboard too; needs the package tensorboard.
         watch: called after each epoch, in the first process.
 
     Returns:
@@ -102,6 +106,8 @@ def train(
         TrainingError: the loss is not finite any more, or the memory does not suffice.
     """
     folder = None if out is None else Path(out)
+    if tensorboard:
+        check_installed()
     network = _fitting(recipe.network, data)
     with joined(device) as processes, _sentences(folder, recipe.training):
         if recipe.training.batch % processes.count:
@@ -112,7 +118,7 @@ def train(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.training.seed)
             model = network.build().to(processes.device)
-        run = _Run(recipe, data, folder if processes.first else None, processes, notes or {})
+        run = _Run(recipe, data, folder if processes.first else None, processes, notes or {}, tensorboard)
         return run.train(model, folder if resume else None, watch or (lambda progress: None))
 
 
@@ -125,32 +131,49 @@ class _Run:
     folder: Path | None
     processes: Processes
     notes: dict[str, Any]
+    tensorboard: bool = False
 
     def train(self, model: VoxelMorph, resumed: Path | None, watch: ProgressWatch) -> Trained:
         how = self.recipe.training
         state = State.start(_laid_out(model), how)
         if resumed is not None:
             state.load(resumed / journal.CHECKPOINT)
+        with self._told(state) as told:
+            losses = self._epochs(state, told, watch)
+        best = with_weights(state.model, state.best)
+        card = self._card(best, self._test(best))
         if self.folder is not None:
-            journal.cut_log(self.folder, state.numbers["epoch"])
+            save_weights(best, card, self.folder / journal.WEIGHTS)
+        return Trained(best, card, tuple(losses), state.numbers["epoch"] < how.epochs)
+
+    @contextmanager
+    def _told(self, state: State) -> Iterator[Journal | None]:
+        """The journal of this run, in the process that writes."""
+        told = None if self.folder is None else Journal(self.folder, state.numbers["epoch"], self.tensorboard)
+        try:
+            yield told
+        finally:
+            if told is not None:
+                told.close()
+
+    def _epochs(self, state: State, told: Journal | None, watch: ProgressWatch) -> list[float]:
+        """Epoch after epoch, until the last or until patience is over; the mean loss of each."""
+        how = self.recipe.training
         began, first, losses = time.perf_counter(), state.numbers["epoch"], list[float]()
         figures: Figures = {}
         while state.numbers["epoch"] < how.epochs and not self._patience_is_over(state):
             losses.append(self._epoch(state))
             state.numbers["epoch"] = done = state.numbers["epoch"] + 1
             due = done % how.validate_every == 0 or done == how.epochs
-            figures = self._validate(state) if due else figures
-            self._log(state, losses[-1], figures if due else None)
+            figures = self._validate(state, told) if due else figures
+            if told is not None:
+                told.line(self._line(state, losses[-1], figures if due else None))
             if due and self.folder is not None:
                 state.save(self.folder / journal.CHECKPOINT, self.notes)
             left = (time.perf_counter() - began) / (done - first) * (how.epochs - done)
             if self.processes.first:
                 watch(Progress(done, how.epochs, losses[-1], left, figures))
-        best = with_weights(state.model, state.best)
-        card = self._card(best, self._test(best))
-        if self.folder is not None:
-            save_weights(best, card, self.folder / journal.WEIGHTS)
-        return Trained(best, card, tuple(losses), state.numbers["epoch"] < how.epochs)
+        return losses
 
     def _epoch(self, state: State) -> float:
         """Take the steps of one epoch; their mean loss."""
@@ -196,7 +219,7 @@ class _Run:
     def _space(self) -> Space:
         return self.data.train.space
 
-    def _validate(self, state: State) -> Figures:
+    def _validate(self, state: State, told: Journal | None) -> Figures:
         """Look at unseen pairs; keep the weights if they are the best so far."""
         figures: Figures = {}
         value = 0.0
@@ -205,9 +228,8 @@ class _Run:
             way, chosen = by(with_weights(state.model, state.kept)), pairs.some(how.validation_pairs)
             figures = measure(way, pairs, chosen)
             value = score(figures)[1]
-            if self.folder is not None and how.pictures:
-                shown = pairs.batch(chosen[: how.pictures])
-                journal.draw(self.folder, state.numbers["epoch"], shown, way)
+            if told is not None and how.pictures:
+                told.draw(state.numbers["epoch"], pairs.batch(chosen[: how.pictures]), way)
         better = state.judged(self.processes.told(value))
         if better and self.folder is not None:
             model = with_weights(state.model, state.best)
@@ -218,15 +240,12 @@ class _Run:
         patience = self.recipe.training.patience
         return patience is not None and bool(state.numbers["waited"] >= patience)
 
-    def _log(self, state: State, loss: float, figures: Figures | None) -> None:
-        if self.folder is None:
-            return
+    def _line(self, state: State, loss: float, figures: Figures | None) -> dict[str, Any]:
+        """What log.jsonl says about an epoch."""
         how, epoch = self.recipe.training, state.numbers["epoch"]
         line: dict[str, Any] = {"epoch": epoch, "step": epoch * how.steps, "loss": loss}
         line["learning_rate"] = learning_rate(how, epoch * how.steps - 1)
-        if figures is not None:
-            line |= {"validation": figures, "judged_by": score(figures)[0]}
-        journal.add_line(self.folder, line)
+        return line if figures is None else line | {"validation": figures, "judged_by": score(figures)[0]}
 
     def _test(self, model: VoxelMorph) -> dict[str, Figures]:
         """Figures on the test part, of the network and of doing nothing."""
@@ -262,10 +281,9 @@ def learning_rate(how: Training, step: int) -> float:
 
 
 def _laid_out(model: VoxelMorph) -> VoxelMorph:
-    """Channels last suits the convolutions of small 2D batches; measured on CPUs."""
-    if model.dimension == 2:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
+    """Channels last suits the convolutions; measured on CPUs."""
+    form = torch.channels_last if model.dimension == 2 else torch.channels_last_3d
+    return model.to(memory_format=form)  # type: ignore[call-overload, no-any-return]
 
 
 def _fitting(network: Network, data: Dataset) -> Network:

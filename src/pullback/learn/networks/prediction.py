@@ -45,7 +45,11 @@ def warp(image: Batch, displacement: Batch) -> Batch:
     return ops.sample(image, unmoved(image.ndim - 2), displacement)
 
 
-@lru_cache(maxsize=4)
 def unmoved(dimension: int) -> Matrix:
     """(D, D+1), each voxel to itself."""
+    return _eye.__wrapped__(dimension) if torch.compiler.is_exporting() else _eye(dimension)  # no symbols are kept
+
+
+@lru_cache(maxsize=4)
+def _eye(dimension: int) -> Matrix:
     return torch.eye(dimension, dimension + 1, dtype=torch.float64)
