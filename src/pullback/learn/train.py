@@ -20,12 +20,14 @@ import torch
 from pullback.errors import InputError, ModelError, TrainingError
 from pullback.learn import journal
 from pullback.learn.data import Dataset, PairBatch, mixed
+from pullback.learn.failures import sentences
 from pullback.learn.journal import Journal
 from pullback.learn.measure import Figures, by, measure, score, stay
-from pullback.learn.networks import Network, Prediction, VoxelMorph
+from pullback.learn.networks import Network, VoxelMorph
 from pullback.learn.processes import Processes, joined
-from pullback.learn.recipe import Training, TrainingRecipe
+from pullback.learn.recipe import TrainingRecipe
 from pullback.learn.state import State, with_weights
+from pullback.learn.stepping import learning_rate, predicted
 from pullback.learn.tensorboard_files import check_installed
 from pullback.learn.weights import Card, save_weights
 from pullback.space import Space
@@ -33,7 +35,6 @@ from pullback.typing import Tensor
 
 VARIED = 1
 """Makes the seeds of the augmentation others than those of the pairs."""
-TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def train(
     if tensorboard:
         check_installed()
     network = _fitting(recipe.network, data)
-    with joined(device) as processes, _sentences(folder, recipe.training):
+    with joined(device) as processes, sentences(folder, recipe.training):
         if recipe.training.batch % processes.count:
             raise InputError(f"a batch of {recipe.training.batch} cannot be shared by {processes.count} processes; "
                              "make it a multiple")  # fmt: skip
@@ -196,22 +197,18 @@ class _Run:
         return mean
 
     def _step(self, state: State, batch: PairBatch, rate: float) -> Tensor:
-        how, model, adam, scaler = self.recipe.training, state.model, state.optimiser, state.scaler
-        prediction = predicted(model, batch, how.precision)
+        how, scaler, whole = self.recipe.training, state.scaler, state.weights.whole
+        prediction = predicted(state.model, batch, how.precision)
         terms = self.recipe.loss.terms(batch, prediction, self._space)
         loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else terms["similarity"]
-        adam.zero_grad(set_to_none=True)
+        assert whole.grad is not None
+        whole.grad.zero_()
         (scaler.scale(loss) if scaler.is_enabled() else loss).backward()  # type: ignore[no-untyped-call]
-        self.processes.average(p.grad for p in model.parameters())
-        adam.param_groups[0]["lr"] = rate
+        self.processes.average([whole.grad])
         if how.clip is not None:
-            scaler.unscale_(adam)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), how.clip)
-        if scaler.is_enabled():
-            scaler.step(adam)
-            scaler.update()
-        else:
-            adam.step()
+            scaler.unscale_(state.optimiser)
+            torch.nn.utils.clip_grad_norm_([whole], how.clip)
+        state.step(rate)
         state.follow(how.average)
         return loss.detach()
 
@@ -262,24 +259,6 @@ class _Run:
         )
 
 
-def predicted(model: VoxelMorph, batch: PairBatch, precision: str = "float32") -> Prediction:
-    """What the network says, its arithmetic in another precision if wanted; the displacements in float32 always."""
-    if precision == "float32":
-        return model(batch.fixed, batch.moving)  # type: ignore[no-any-return]
-    with torch.autocast(batch.fixed.device.type, TYPES[precision]):
-        said = model(batch.fixed, batch.moving)
-    inverse = None if said.inverse is None else said.inverse.float()
-    return Prediction(said.displacement.float(), said.vectors.float(), inverse)
-
-
-def learning_rate(how: Training, step: int) -> float:
-    """Of a step, from 0: a warm-up along a line, then constant or down half a cosine."""
-    rate = how.learning_rate * min(1.0, (step + 1) / max(how.warm_up, 1))
-    if how.decay == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * step / (how.epochs * how.steps)))
-    return rate
-
-
 def _laid_out(model: VoxelMorph) -> VoxelMorph:
     """Channels last suits the convolutions; measured on CPUs."""
     form = torch.channels_last if model.dimension == 2 else torch.channels_last_3d
@@ -297,25 +276,3 @@ def _fitting(network: Network, data: Dataset) -> Network:
         raise ModelError(f"the recipe's network is {network.dimension}D and the data {data.name} are "
                          f"{pairs.dimension}D; choose another recipe")  # fmt: skip
     return Network(**{**vars(network), "channels": pairs.channels})
-
-
-@contextmanager
-def _sentences(folder: Path | None, how: Training) -> Iterator[None]:
-    """Running out of memory becomes a sentence; every failure says where the last checkpoint is."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise TrainingError(_memory(how)) from error
-    except RuntimeError as error:
-        if isinstance(error, TrainingError) or "memory" not in str(error).lower():
-            raise
-        raise TrainingError(_memory(how)) from error
-    except TrainingError as error:
-        if folder is not None and (folder / journal.CHECKPOINT).is_file():
-            raise TrainingError(f"{error}; the last checkpoint is in {folder}") from error
-        raise
-
-
-def _memory(how: Training) -> str:
-    return (f"the memory does not suffice for a batch of {how.batch}; take a smaller batch, a coarser grid, fewer "
-            "features, or half_resolution: true")  # fmt: skip

@@ -129,12 +129,20 @@ class Pairs:
 
     def batch(self, pairs: Sequence[int]) -> PairBatch:
         """The pairs of these numbers."""
-        fixed, moving = torch.tensor([self.chosen(pair) for pair in pairs]).T
+        fixed, moving = zip(*(self.chosen(pair) for pair in pairs), strict=True)
         images, labels = self.images, self.labels
-        truth = None if self.truth is None else self.truth[torch.tensor(pairs)]
+        truth = None if self.truth is None else _taken(self.truth, pairs)
         if labels is None:
-            return PairBatch(images[fixed], images[moving], truth=truth)
-        return PairBatch(images[fixed], images[moving], labels[fixed], labels[moving], truth)
+            return PairBatch(_taken(images, fixed), _taken(images, moving), truth=truth)
+        own = _taken(images, fixed), _taken(images, moving), _taken(labels, fixed), _taken(labels, moving)
+        return PairBatch(*own, truth)
+
+
+def _taken(everything: Tensor | Scans, numbers: Sequence[int]) -> Tensor:
+    """Those of these numbers; one alone as a view, which is sooner there."""
+    if len(numbers) == 1 and isinstance(everything, Tensor):
+        return everything[numbers[0] : numbers[0] + 1]
+    return everything[torch.tensor(numbers)]
 
 
 def mixed(*numbers: int) -> int:
