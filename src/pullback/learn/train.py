@@ -136,7 +136,7 @@ class _Run:
 
     def train(self, model: VoxelMorph, resumed: Path | None, watch: ProgressWatch) -> Trained:
         how = self.recipe.training
-        state = State.start(_laid_out(model), how)
+        state = State.start(laid_out(model), how)
         if resumed is not None:
             state.load(resumed / journal.CHECKPOINT)
         with self._told(state) as told:
@@ -259,7 +259,7 @@ class _Run:
         )
 
 
-def _laid_out(model: VoxelMorph) -> VoxelMorph:
+def laid_out(model: VoxelMorph) -> VoxelMorph:
     """Channels last suits the convolutions; measured on CPUs."""
     form = torch.channels_last if model.dimension == 2 else torch.channels_last_3d
     return model.to(memory_format=form)  # type: ignore[call-overload, no-any-return]
