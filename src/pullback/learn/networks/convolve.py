@@ -18,9 +18,9 @@ FEW = 8
 """So many channels may be padded to: oneDNN takes eight or sixteen at a time anyway."""
 
 
-def convolve(layer: nn.Conv2d | nn.Conv3d, x: Batch) -> Batch:
+def convolve(layer: nn.Module, x: Batch) -> Batch:
     """What `layer(x)` is, up to rounding."""
-    if not _slow(layer, x):
+    if not isinstance(layer, nn.Conv3d) or not _slow(layer, x):
         return layer(x)  # type: ignore[no-any-return]
     short = ENOUGH // (x.shape[2] * x.shape[3]) + 1 - x.shape[1]
     if x.shape[1] + short > FEW:
@@ -30,15 +30,14 @@ def convolve(layer: nn.Conv2d | nn.Conv3d, x: Batch) -> Batch:
     return functional.conv3d(images, functional.pad(layer.weight, sides), layer.bias, padding=layer.padding)
 
 
-def _slow(layer: nn.Conv2d | nn.Conv3d, x: Batch) -> bool:
+def _slow(layer: nn.Conv3d, x: Batch) -> bool:
     """Whether torch would unfold; small pictures are better off that way."""
     return (
-        x.ndim == 5
-        and not torch.compiler.is_exporting()
+        not torch.compiler.is_exporting()
         and len(x) == 1
         and x.shape[1] * x.shape[2] * x.shape[3] <= ENOUGH
         and x.device.type == "cpu"
         and x.dtype == layer.weight.dtype == torch.float32
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_autocast_enabled("cpu")
     )
