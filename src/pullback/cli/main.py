@@ -40,6 +40,8 @@ COMMANDS = {
     "phantom": "make a synthetic heart or a pair with a known answer",
     "train": "train a network that registers, on your scans or on a public data set",
     "evaluate-model": "compare a trained network with doing nothing and with a classical recipe",
+    "export-model": "write a trained network as an ONNX file, for programs without torch",
+    "data": "download a public data set; see how much room prepared scans take",
     "demo": "register a synthetic beating heart and compare with the truth",
     "doctor": "check this installation",
 }

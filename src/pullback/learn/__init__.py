@@ -6,6 +6,7 @@ say what they are. `pullback.registration.Predict` makes a stage of a trained ne
 
 from pullback.learn.data import (
     Augmentation,
+    Cache,
     Dataset,
     Grid,
     PairBatch,
@@ -14,6 +15,7 @@ from pullback.learn.data import (
     chests,
     cine,
     dataset,
+    fetch,
     fives,
     from_files,
     medmnist,
@@ -22,6 +24,7 @@ from pullback.learn.data import (
 from pullback.learn.loss import Loss
 from pullback.learn.measure import by, by_group, measure, stay
 from pullback.learn.networks import Network, Prediction, VoxelMorph, warp
+from pullback.learn.onnx_files import export_onnx, onnx_difference
 from pullback.learn.predict import Answer, predict
 from pullback.learn.recipe import TRAININGS, Training, TrainingRecipe, training
 from pullback.learn.train import Progress, Trained, train
@@ -32,6 +35,7 @@ __all__ = [
     "TRAININGS",
     "Answer",
     "Augmentation",
+    "Cache",
     "Card",
     "Dataset",
     "Grid",
@@ -51,6 +55,8 @@ __all__ = [
     "chests",
     "cine",
     "dataset",
+    "export_onnx",
+    "fetch",
     "fives",
     "from_files",
     "from_voxelmorph",
@@ -58,6 +64,7 @@ __all__ = [
     "measure",
     "medmnist",
     "mnist",
+    "onnx_difference",
     "predict",
     "save_weights",
     "stay",

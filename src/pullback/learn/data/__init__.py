@@ -5,20 +5,27 @@ from pullback.learn.data.cines import cine
 from pullback.learn.data.dataset import Dataset, split
 from pullback.learn.data.digits import medmnist, mnist
 from pullback.learn.data.drawn import chests, fives
+from pullback.learn.data.fetch import cache_folder, data_folder, fetch
 from pullback.learn.data.files import Grid, all_pairs, from_files
 from pullback.learn.data.named import dataset
 from pullback.learn.data.pairs import PairBatch, Pairs, mixed
+from pullback.learn.data.prepared import Cache, Scans
 
 __all__ = [
     "Augmentation",
+    "Cache",
     "Dataset",
     "Grid",
     "PairBatch",
     "Pairs",
+    "Scans",
     "all_pairs",
+    "cache_folder",
     "chests",
     "cine",
+    "data_folder",
     "dataset",
+    "fetch",
     "fives",
     "from_files",
     "medmnist",

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from pullback.errors import ModelError
+from pullback.learn.networks.convolve import convolve
 from pullback.typing import Batch
 
 SLOPE = 0.2
@@ -66,16 +67,20 @@ class UNet(nn.Module):
     def forward(self, x: Batch) -> Batch:
         """(b, channels, *shape) -> (b, features, *shape), or half of it; the shape divides by 2 for every level."""
         kept = []
-        for block in self.down:
-            x = _active(block(x))
+        for level, block in enumerate(self.down):
+            x = convolve(block, x)
+            if level == 0 and not self._rises(self.levels - 1):  # nobody else needs it: the largest of eight is
+                x = _active(self._pool(x, 2))  # the same before and after, and there are fewer of them
+                continue
+            x = _active(x)
             kept.append(x)
             x = self._pool(x, 2)
         for level, block in enumerate(self.up):
-            x = _active(block(x))
+            x = _active(convolve(block, x))
             if self._rises(level):
                 x = torch.cat([functional.interpolate(x, scale_factor=2.0, mode="nearest"), kept.pop()], dim=1)
         for block in self.final:
-            x = _active(block(x))
+            x = _active(convolve(block, x))
         return x
 
     def _rises(self, level: int) -> bool:

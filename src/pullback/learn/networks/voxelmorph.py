@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from pullback import ops
 from pullback.errors import ModelError
+from pullback.learn.networks.convolve import convolve
 from pullback.learn.networks.prediction import Prediction, unmoved
 from pullback.learn.networks.unet import UNet
 from pullback.typing import Batch, Shape
@@ -103,7 +104,8 @@ class VoxelMorph(nn.Module):
         self._check(fixed, moving)
         shape = tuple(fixed.shape[2:])
         features = self.unet(padded(torch.cat([moving, fixed], dim=1), self.stride))
-        vectors = self.flow(features) * self.flow_scale if self.flow_scale != 1 else self.flow(features)
+        vectors = convolve(self.flow, features)
+        vectors = vectors * self.flow_scale if self.flow_scale != 1 else vectors
         if not self.integrate:
             return Prediction(_whole(vectors, shape), vectors)
         inverse = _whole(self._flow(-vectors), shape) if self.bidirectional else None
@@ -122,7 +124,7 @@ def padded(images: Batch, stride: int) -> Batch:
     """Zeros behind the last voxel of each axis, up to a multiple of the stride."""
     short = [-n % stride for n in images.shape[2:]]
     sides = [side for amount in reversed(short) for side in (0, amount)]
-    return functional.pad(images, sides) if any(short) else images
+    return functional.pad(images, sides) if torch.compiler.is_exporting() or any(short) else images
 
 
 def _whole(field: Batch, shape: Shape) -> Batch:
