@@ -8,6 +8,7 @@ from pullback.learn.data import (
     Augmentation,
     Dataset,
     Grid,
+    HeartDrawing,
     PairBatch,
     Pairs,
     all_pairs,
@@ -16,12 +17,13 @@ from pullback.learn.data import (
     dataset,
     fives,
     from_files,
+    hearts,
     medmnist,
     mnist,
 )
 from pullback.learn.loss import Loss
 from pullback.learn.measure import by, by_group, measure, stay
-from pullback.learn.networks import Network, Prediction, VoxelMorph, warp
+from pullback.learn.networks import AffineNetwork, Network, PairNetwork, Prediction, Pyramid, VoxelMorph, warp
 from pullback.learn.predict import Answer, predict
 from pullback.learn.recipe import TRAININGS, Training, TrainingRecipe, training
 from pullback.learn.train import Progress, Trained, train
@@ -30,17 +32,21 @@ from pullback.learn.weights import Card, load_weights, save_weights
 
 __all__ = [
     "TRAININGS",
+    "AffineNetwork",
     "Answer",
     "Augmentation",
     "Card",
     "Dataset",
     "Grid",
+    "HeartDrawing",
     "Loss",
     "Network",
     "PairBatch",
+    "PairNetwork",
     "Pairs",
     "Prediction",
     "Progress",
+    "Pyramid",
     "Trained",
     "Training",
     "TrainingRecipe",
@@ -54,6 +60,7 @@ __all__ = [
     "fives",
     "from_files",
     "from_voxelmorph",
+    "hearts",
     "load_weights",
     "measure",
     "medmnist",

@@ -14,7 +14,7 @@ from pullback import ops
 from pullback.errors import ModelError
 from pullback.learn.data.scaling import grid
 from pullback.learn.loss import in_mm
-from pullback.learn.networks import VoxelMorph, warp
+from pullback.learn.networks import PairNetwork, warp
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Transform
 from pullback.transforms.apply import reading
@@ -39,7 +39,7 @@ class Answer:
 
 @torch.no_grad()
 def predict(
-    model: VoxelMorph,
+    model: PairNetwork,
     fixed: Batch,
     fixed_space: Space,
     moving: Batch,
@@ -88,7 +88,7 @@ def predict(
     return Answer(Displacement(in_mm(field, space)[0], space), float(gap), float(there.norm(dim=1).mean()))
 
 
-def working_grid(model: VoxelMorph, space: Space, spacing_mm: tuple[float, ...] | None) -> tuple[Space, bool]:
+def working_grid(model: PairNetwork, space: Space, spacing_mm: tuple[float, ...] | None) -> tuple[Space, bool]:
     """The grid on which a network is asked about a fixed image, and whether that is slice by slice.
 
     Raises:

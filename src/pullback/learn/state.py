@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from pullback.errors import ModelError
-from pullback.learn.networks import VoxelMorph
+from pullback.learn.networks import PairNetwork
 from pullback.learn.recipe import Training
 from pullback.learn.tensors import read_tensors, write_tensors
 from pullback.typing import Tensor
@@ -38,7 +38,7 @@ class State:
         followed: the average and the weights as two lists, so that a step need not gather them.
     """
 
-    model: VoxelMorph
+    model: PairNetwork
     optimiser: torch.optim.Adam
     scaler: torch.amp.GradScaler
     average: Weights | None
@@ -47,7 +47,7 @@ class State:
     followed: tuple[list[Tensor], ...] = ()
 
     @classmethod
-    def start(cls, model: VoxelMorph, how: Training) -> State:
+    def start(cls, model: PairNetwork, how: Training) -> State:
         """Before the first step."""
         device = next(model.parameters()).device
         adam = torch.optim.Adam(model.parameters(), lr=how.learning_rate, fused=device.type in ("cpu", "cuda"))
@@ -121,12 +121,12 @@ class State:
         return text
 
 
-def copied(model: VoxelMorph) -> Weights:
+def copied(model: PairNetwork) -> Weights:
     """The weights as they are now."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def with_weights(model: VoxelMorph, weights: Weights) -> VoxelMorph:
+def with_weights(model: PairNetwork, weights: Weights) -> PairNetwork:
     """The same network with other weights, for looking."""
     other = copy.deepcopy(model)
     other.load_state_dict(OrderedDict(weights))

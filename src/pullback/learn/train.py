@@ -21,7 +21,7 @@ from pullback.errors import InputError, ModelError, TrainingError
 from pullback.learn import journal
 from pullback.learn.data import Dataset, PairBatch, mixed
 from pullback.learn.measure import Figures, by, measure, score, stay
-from pullback.learn.networks import Network, Prediction, VoxelMorph
+from pullback.learn.networks import Network, PairNetwork, Prediction
 from pullback.learn.processes import Processes, joined
 from pullback.learn.recipe import Training, TrainingRecipe
 from pullback.learn.state import State, with_weights
@@ -64,7 +64,7 @@ class Trained:
         stopped_early: whether patience ended it.
     """
 
-    model: VoxelMorph
+    model: PairNetwork
     card: Card
     losses: tuple[float, ...]
     stopped_early: bool
@@ -126,7 +126,7 @@ class _Run:
     processes: Processes
     notes: dict[str, Any]
 
-    def train(self, model: VoxelMorph, resumed: Path | None, watch: ProgressWatch) -> Trained:
+    def train(self, model: PairNetwork, resumed: Path | None, watch: ProgressWatch) -> Trained:
         how = self.recipe.training
         state = State.start(_laid_out(model), how)
         if resumed is not None:
@@ -176,7 +176,7 @@ class _Run:
         how, model, adam, scaler = self.recipe.training, state.model, state.optimiser, state.scaler
         prediction = predicted(model, batch, how.precision)
         terms = self.recipe.loss.terms(batch, prediction, self._space)
-        loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else terms["similarity"]
+        loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
         adam.zero_grad(set_to_none=True)
         (scaler.scale(loss) if scaler.is_enabled() else loss).backward()  # type: ignore[no-untyped-call]
         self.processes.average(p.grad for p in model.parameters())
@@ -228,7 +228,7 @@ class _Run:
             line |= {"validation": figures, "judged_by": score(figures)[0]}
         journal.add_line(self.folder, line)
 
-    def _test(self, model: VoxelMorph) -> dict[str, Figures]:
+    def _test(self, model: PairNetwork) -> dict[str, Figures]:
         """Figures on the test part, of the network and of doing nothing."""
         if not self.processes.first:
             return {}
@@ -236,14 +236,14 @@ class _Run:
         chosen = pairs.some(self.recipe.training.validation_pairs)
         return {"identity": measure(stay, pairs, chosen), "model": measure(by(model), pairs, chosen)}
 
-    def _card(self, model: VoxelMorph, metrics: dict[str, Figures]) -> Card:
+    def _card(self, model: PairNetwork, metrics: dict[str, Figures]) -> Card:
         train = self.data.train
         return Card(
             Network.of(model), train.spacing_mm, train.shape, self.data.name, self.data.licence, metrics, self.notes
         )
 
 
-def predicted(model: VoxelMorph, batch: PairBatch, precision: str = "float32") -> Prediction:
+def predicted(model: PairNetwork, batch: PairBatch, precision: str = "float32") -> Prediction:
     """What the network says, its arithmetic in another precision if wanted; the displacements in float32 always."""
     if precision == "float32":
         return model(batch.fixed, batch.moving)  # type: ignore[no-any-return]
@@ -261,7 +261,7 @@ def learning_rate(how: Training, step: int) -> float:
     return rate
 
 
-def _laid_out(model: VoxelMorph) -> VoxelMorph:
+def _laid_out(model: PairNetwork) -> PairNetwork:
     """Channels last suits the convolutions of small 2D batches; measured on CPUs."""
     if model.dimension == 2:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

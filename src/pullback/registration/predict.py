@@ -13,7 +13,7 @@ from pullback.energy import NCC, Energy, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.errors import ModelError, PullbackWarning
 from pullback.evaluate.deformation import jacobian_map
-from pullback.learn.networks import VoxelMorph
+from pullback.learn.networks import PairNetwork
 from pullback.learn.predict import Answer, predict
 from pullback.learn.weights import SHIPPED, Card, digest, load_weights, weights_file
 from pullback.optimise import Status
@@ -54,7 +54,7 @@ class Predict(Stage):
     most_folding_percent: float = 0.5
     most_inverse_error: float = 1.0
     fallback: tuple[Stage, ...] | None = None
-    network: VoxelMorph | None = field(default=None, metadata=IN_MEMORY)
+    network: PairNetwork | None = field(default=None, metadata=IN_MEMORY)
     spacing_mm: tuple[float, ...] | None = field(default=None, metadata=IN_MEMORY)
 
     @property
@@ -85,7 +85,7 @@ class Predict(Stage):
             return Outcome(self.name, transform, Status.converged, notes=(note,))
         return self._instead(doubts, fixed, moving, initial, watch)
 
-    def loaded(self) -> tuple[VoxelMorph, tuple[float, ...] | None]:
+    def loaded(self) -> tuple[PairNetwork, tuple[float, ...] | None]:
         """The network, and the voxel size that it knows.
 
         Raises:
@@ -133,13 +133,13 @@ class Predict(Stage):
         return replace(outcome, notes=(note, *outcome.notes))
 
 
-def predict_by(model: VoxelMorph | str | Path, card: Card | None = None) -> Predict:
+def predict_by(model: PairNetwork | str | Path, card: Card | None = None) -> Predict:
     """A stage of a network, or of its file, without a fallback.
 
     Raises:
         ModelError: the file cannot be used.
     """
-    if isinstance(model, VoxelMorph):
+    if isinstance(model, PairNetwork):
         return Predict(network=model, spacing_mm=None if card is None else card.spacing_mm)
     path = weights_file(model)
     load_weights(path)  # what cannot be used is told now, not after the other stages

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pullback.errors import RecipeError
-from pullback.learn.networks import VoxelMorph
+from pullback.learn.networks import PairNetwork
 from pullback.optimise import Level, Schedule
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.predict import predict_by
@@ -14,7 +14,7 @@ from pullback.registration.stage import Optimise, Stage
 
 
 def learned(
-    model: VoxelMorph | str | Path,
+    model: PairNetwork | str | Path,
     finetune: Optimise | int | None = None,
     fallback: Recipe | None = None,
     align: bool = True,
