@@ -31,8 +31,8 @@ class Loss:
         regulariser_weight: what one unit of it costs.
         label_weight: what labels that do not overlap at all cost; 0 trains without labels.
         inverse_weight: what a mm^2 of u(x) + v(x + u(x)) costs, v the way back; for networks that give both ways.
-        truth_weight: what a mm of mean end-point error costs, for pairs whose displacement is known; of all voxels and of
-            those that carry a label, half and half.
+        truth_weight: what a mm of mean end-point error costs, for pairs whose displacement is known; of all voxels and
+            of those that carry a label, half and half.
     """
 
     similarity: Similarity = field(default_factory=MSE)
@@ -90,7 +90,9 @@ class Loss:
         spacing = [s * (2 if coarse else 1) for s in space.spacing]
         own = Space.of_array(tuple(vectors.shape[2:]), spacing)
         fields = in_mm(vectors, own)
-        if isinstance(self.regulariser, Diffusion):  # a sum over components: those of a batch are as good as one field's
+        if isinstance(
+            self.regulariser, Diffusion
+        ):  # a sum over components: those of a batch are as good as one field's
             return self.regulariser.loss(fields.flatten(0, 1), own) / len(fields)
         return torch.stack([self.regulariser.loss(each, own) for each in fields]).mean()
 

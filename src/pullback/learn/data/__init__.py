@@ -6,9 +6,9 @@ from pullback.learn.data.dataset import Dataset, split
 from pullback.learn.data.digits import medmnist, mnist
 from pullback.learn.data.drawn import chests, fives
 from pullback.learn.data.files import Grid, all_pairs, from_files
-from pullback.learn.data.named import dataset
 from pullback.learn.data.heart_drawing import HeartDrawing
 from pullback.learn.data.hearts import hearts
+from pullback.learn.data.named import dataset
 from pullback.learn.data.pairs import PairBatch, Pairs, mixed
 
 __all__ = [

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pullback.learn.data.heart_looks import shown
+from pullback.learn.data.heart_looks import KINDS, shown
 from pullback.learn.data.heart_shapes import HeartShapes, smooth_noise, uniform
 from pullback.learn.data.pairs import PairBatch
 from pullback.learn.networks.fields import flow, warp
@@ -80,7 +80,10 @@ class HeartDrawing:
 
     def _velocity(self, shapes: HeartShapes, points: Batch, draw: torch.Generator) -> Batch:
         """(b, 2, *shape) voxels: the beat, a little affine motion, and a little of any other."""
-        count, frame = len(points), (points[..., 1:, :1] - points[..., :1, :1], points[..., :1, 1:] - points[..., :1, :1])
+        count, frame = (
+            len(points),
+            (points[..., 1:, :1] - points[..., :1, :1], points[..., :1, 1:] - points[..., :1, :1]),
+        )
         steps = [points.new_tensor(s) for s in self.spacing_mm]
         beat = shapes.beat(points)  # mm in the heart's frame: along the rows' and the columns' images in it
         rows, columns = (edge[:, :, 0, 0] / step for edge, step in zip(frame, steps, strict=True))
@@ -109,7 +112,6 @@ class HeartDrawing:
 
 def surroundings(count: int, draw: torch.Generator, shape: Sequence[int], spacing_mm: Sequence[float]) -> Batch:
     """(b, KINDS + 3, *shape): shares of random tissues around the heart; a fine and a coarse texture; the body (1)."""
-    from pullback.learn.data.heart_looks import KINDS  # noqa: PLC0415
 
     def noise(channels: int, length_mm: float) -> Batch:
         sides = [max(2, round(n * s / length_mm)) for n, s in zip(shape, spacing_mm, strict=True)]

@@ -88,5 +88,8 @@ def _margin(shape: torch.Size, count: int, draw: torch.Generator) -> Batch:
     """(b, 1, *shape): 0 beyond the field of view of some pairs."""
     sides = uniform(draw, 0, 0.18, count, 4) * (uniform(draw, 0, 1, count, 1) < 0.25)
     rows, columns = (torch.linspace(0, 1, n, device=draw.device) for n in shape)
-    inside = (rows >= sides[:, :1]) & (rows <= 1 - sides[:, 1:2]), (columns >= sides[:, 2:3]) & (columns <= 1 - sides[:, 3:])
+    inside = (
+        (rows >= sides[:, :1]) & (rows <= 1 - sides[:, 1:2]),
+        (columns >= sides[:, 2:3]) & (columns <= 1 - sides[:, 3:]),
+    )
     return (inside[0][:, :, None] & inside[1][:, None, :])[:, None].to(torch.float32)

@@ -26,8 +26,8 @@ class HeartShapes:
         place: (b, 2) mm of the middle of the right ventricle.
         ripple: (b, 4, 4): for orders 1, 2, 3 and 5 the cosine and sine part of the uneven borders, of cavity and wall.
         muscles: (b, 2, 4): place (as parts of the cavity radius), size in mm and angle of two papillary muscles.
-        motion: (b, 5): part of the cavity's area that is left, how far beyond the wall it is felt (mm), twist (radians),
-            contraction of the right ventricle, its reach (mm).
+        motion: (b, 5): part of the cavity's area that is left, how far beyond the wall it is felt (mm), twist
+            (radians), contraction of the right ventricle, its reach (mm).
         extra: (b, 3): mm of fat, whether there is a right ventricle (0, 1), and papillary muscles (0, 1).
     """
 
@@ -123,7 +123,7 @@ def uniform(draw: torch.Generator, low: float, high: float, *shape: int) -> Tens
 
 
 def smooth_noise(draw: torch.Generator, count: int, channels: int, shape: Sequence[int], sides: Sequence[int]) -> Batch:
-    """Noise of standard deviation about 1 that has so many independent values along each side, and is smooth between."""
+    """Noise of standard deviation about 1 with so many independent values along each side, smooth between them."""
     coarse = torch.randn(count, channels, *sides, generator=draw, device=draw.device)
     fine = functional.interpolate(coarse, size=tuple(shape), mode="bicubic", align_corners=True)
     return 1.35 * fine

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from pullback.learn.networks.features import Comparison
 from pullback.typing import Batch, Float, Shape, Tensor
 
-STIFFNESS = 0.02
+STIFFNESS = 0.005
 """Added to the weighted variance of the places (of a grid from -1 to 1): little evidence gives no turn and no scale."""
 LEAST_WEIGHT = 1e-3
 
@@ -58,7 +57,7 @@ class AffineField:
     def inverse(self) -> AffineField:
         """The map back."""
         eye = torch.eye(self.linear.shape[-1], device=self.linear.device, dtype=self.linear.dtype)
-        back = torch.linalg.inv_ex(eye + self.linear)[0]
+        back = small_inverse(eye + self.linear)
         return AffineField(back - eye, -(back @ self.shift[..., None])[..., 0])
 
     def finer(self, times: float = 2.0) -> AffineField:
@@ -73,7 +72,7 @@ class AffineField:
 
     def matrix(self, shape: Shape) -> Float[Tensor, "b d columns"]:
         """(b, D, D+1), voxel -> voxel of a grid."""
-        middle = self.linear.new_tensor([(n - 1) / 2 for n in shape])
+        middle = torch.stack([self.linear.new_full((), (n - 1) / 2) for n in shape])
         eye = torch.eye(len(shape), device=self.linear.device, dtype=self.linear.dtype)
         return torch.cat([eye + self.linear, (self.shift - self.linear @ middle)[..., None]], dim=2)
 
@@ -88,14 +87,24 @@ def fitted(displacement: Batch, weight: Batch) -> AffineField:
     with torch.autocast(displacement.device.type, enabled=False):
         shape = tuple(displacement.shape[2:])
         size = max(max(shape) / 2, 1.0)
-        places = _places(shape, displacement) / size
-        rows = torch.cat([places, torch.ones_like(places[:1])])  # (D + 1, n)
+        places, moved = _places(shape, displacement) / size, displacement.flatten(2)
         share = (weight / weight.sum(dim=tuple(range(2, weight.ndim)), keepdim=True)).flatten(2)
-        weighted = rows * share  # (b, D + 1, n)
-        moments = weighted @ rows.T
-        stiff = functional.pad(torch.full_like(places[:, 0], STIFFNESS), (0, 1))
-        found = torch.linalg.solve_ex(moments + torch.diag(stiff), weighted @ displacement.flatten(2).mT)[0]
-        return AffineField(found[:, :-1].mT / size, found[:, -1])
+        middle, shift = (share * places).sum(dim=2), (share * moved).sum(dim=2)
+        weighted = share * (places - middle[:, :, None])
+        stiff = STIFFNESS * torch.eye(len(shape), device=share.device, dtype=share.dtype)
+        linear = (moved @ weighted.mT) @ small_inverse(weighted @ places.T + stiff)
+        return AffineField(linear / size, shift - (linear @ middle[..., None])[..., 0])
+
+
+def small_inverse(m: Float[Tensor, "b d d"]) -> Float[Tensor, "b d d"]:
+    """The inverse of 2 x 2 or 3 x 3 matrices by their cofactors: nothing waits for a device, as it does in LAPACK."""
+    if m.shape[-1] == 2:
+        (a, b), (c, d) = (row.unbind(-1) for row in m.unbind(-2))
+        flat, one = torch.stack([d, -b, -c, a], dim=-1), a * d - b * c
+        return flat.view(m.shape) / one[..., None, None]
+    first, second, third = m.unbind(-2)
+    columns = [torch.linalg.cross(second, third), torch.linalg.cross(third, first), torch.linalg.cross(first, second)]
+    return torch.stack(columns, dim=-1) / (first * columns[0]).sum(dim=-1)[..., None, None]
 
 
 def _places(shape: Sequence[int], like: Tensor) -> Float[Tensor, "d n"]:

@@ -58,7 +58,9 @@ class Comparison(nn.Module):
             that to the convolutions.
     """
 
-    def __init__(self, dimension: int, features: int, coarser: int, widths: Sequence[int], out: int, reach: int) -> None:
+    def __init__(
+        self, dimension: int, features: int, coarser: int, widths: Sequence[int], out: int, reach: int
+    ) -> None:
         super().__init__()
         conv = nn.Conv2d if dimension == 2 else nn.Conv3d
         self.reach = reach

@@ -51,7 +51,7 @@ class Pyramid(PairNetwork):
         torch.Size([1, 2, 28, 30])
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a card names every one of them
         self,
         channels: int = 1,
         dimension: int = 2,
