@@ -7,7 +7,8 @@ import torch
 
 import pullback as pb
 from pullback.errors import ModelError, PullbackWarning, RecipeError
-from pullback.learn import Card, Network, VoxelMorph, predict, save_weights
+from pullback.learn import Card, Network, Pyramid, VoxelMorph, predict, save_weights
+from pullback.learn.data.scaling import canonical
 from pullback.learn.networks import Prediction
 from pullback.optimise import Status
 from pullback.registration import Predict, recipe_file
@@ -40,7 +41,8 @@ def textured(space, shift_mm=None):
 
 
 def mm_of(space, voxels):
-    return (space.linear @ torch.tensor(voxels, dtype=torch.float64)).tolist()
+    """Voxels along the axes as a network is shown them."""
+    return (canonical(space).linear @ torch.tensor(voxels, dtype=torch.float64)).tolist()
 
 
 def test_voxels_of_an_oblique_grid_become_mm(dimension, oblique_space):
@@ -88,6 +90,29 @@ def test_a_2d_network_goes_through_a_stack_slice_by_slice():
     assert model.seen[0].shape == (6, 1, 30, 34)
     moved = answer.displacement(space.centre[None])[0] - space.centre
     torch.testing.assert_close(moved, torch.tensor([1.4, -2.8, 0.0], dtype=torch.float64), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("spacing_mm", [None, (1.7, 1.2, 1.2)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+def test_how_a_file_stores_the_axes_changes_nothing(oblique_space, order, spacing_mm):
+    """The same two volumes, stored with other axes and other directions: the same displacement in mm."""
+    torch.manual_seed(3)
+    model = Pyramid(dimension=3, encoder=(4, 6), decoder=(6,), flow_scale=10.0)
+    for compare in model.comparisons:
+        torch.nn.init.normal_(compare.last.weight, std=0.1)
+    space = canonical(oblique_space(3, (10, 12, 9)))
+    images = [textured(space), textured(space, [1.0, -2.0, 0.5])]
+    points = space.to_world(torch.rand(20, 3, dtype=torch.float64) * 8)
+    answers = []
+    for flips in ((), (0,), (1, 2)):
+        stored, data = space.permute(order), [image.data.permute(0, *(1 + a for a in order)) for image in images]
+        for axis in flips:
+            stored, data = stored.flip(axis), [each.flip(axis + 1) for each in data]
+        fixed, moving = (each.contiguous()[None] for each in data)
+        answers.append(predict(model, fixed, stored, moving, stored, None, spacing_mm).displacement(points) - points)
+    assert float(answers[0].norm(dim=1).mean()) > 0.1
+    for answer in answers[1:]:
+        torch.testing.assert_close(answer, answers[0], atol=1e-4, rtol=0)
 
 
 def test_what_does_not_suit_the_network_is_refused():

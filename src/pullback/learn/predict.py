@@ -1,7 +1,8 @@
 """predict: a network's answer for two images wherever they lie, as a displacement in mm.
 
-The fixed image is laid on a grid with the voxels that the network knows, along its own axes, and the moving image as
-the transform known so far carries it. The network sees two images on one grid; what it says, in voxels, becomes mm.
+The fixed image is laid on a grid with the voxels that the network knows, along its own axes in the order and the
+direction of the world's (however a file stores them), and the moving image as the transform known so far carries it.
+The network sees two images on one grid; what it says, in voxels, becomes mm.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 
 from pullback import ops
 from pullback.errors import ModelError
-from pullback.learn.data.scaling import grid
+from pullback.learn.data.scaling import canonical, grid
 from pullback.learn.loss import in_mm
 from pullback.learn.networks import PairNetwork, warp
 from pullback.space import Space
@@ -96,6 +97,7 @@ def working_grid(model: PairNetwork, space: Space, spacing_mm: tuple[float, ...]
     """
     if model.dimension > space.dimension:
         raise ModelError(f"the network is for volumes and the images are {space.dimension}D; choose another network")
+    space = canonical(space)
     if model.dimension == space.dimension:
         return grid(space, spacing_mm), False
     across = max(range(3), key=lambda axis: (space.spacing[axis], -space.shape[axis]))

@@ -15,7 +15,7 @@ from pullback.io.atomic import full_suffix
 from pullback.io.images.read import READERS, open_image, read_image, read_labels
 from pullback.learn.data.dataset import Dataset, split
 from pullback.learn.data.pairs import Chosen, Pairs
-from pullback.learn.data.scaling import grid, scaled
+from pullback.learn.data.scaling import canonical, grid, scaled
 from pullback.space import Space
 from pullback.transforms import Affine, resample, resample_labels
 
@@ -160,7 +160,7 @@ def _with_parts(rows: list[Row], shares: tuple[float, float], seed: int) -> list
 
 def _grid(rows: Sequence[Row], wanted: Grid) -> Grid:
     """The spacing of the middle image and the shape of the largest, unless told otherwise."""
-    spaces = [open_image(row.images[0]).space for row in rows]
+    spaces = [canonical(open_image(row.images[0]).space) for row in rows]
     if len({space.dimension for space in spaces}) > 1:
         raise InputError("the images are partly 2D and partly 3D; a network takes one kind")
     d = spaces[0].dimension
@@ -184,7 +184,7 @@ def _load(rows: Sequence[Row], chosen: Grid, atlas: Row | None, part: str) -> Pa
         space: Space | None = None
         for k, path in enumerate(row.images):
             image = read_image(path)
-            space = grid(image.space, chosen.spacing_mm, chosen.shape) if space is None else space
+            space = grid(canonical(image.space), chosen.spacing_mm, chosen.shape) if space is None else space
             images.append(_on(image, space, path))
             labels.append(_labels_on(read_labels(row.labels[k]), space) if row.labels else None)
         if len(row.images) == 2:
