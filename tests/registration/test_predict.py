@@ -20,14 +20,17 @@ from pullback.transforms import Affine
 
 
 class Shifting(VoxelMorph):
-    """Says of every pair that it is shifted by so many voxels along each axis; there and back are opposite."""
+    """Says of every pair that it is shifted by so many voxels along each axis; there and back are opposite.
 
-    def __init__(self, shift, back=-1.0):
+    Asked for the third time, about what it has aligned, it says the same by another factor.
+    """
+
+    def __init__(self, shift, back=-1.0, again=0.0):
         super().__init__(dimension=len(shift), encoder=(4,), decoder=(4, 4))
-        self.shift, self.back, self.seen = torch.tensor(shift), back, []
+        self.shift, self.ways, self.seen = torch.tensor(shift), (1.0, back, again), []
 
     def forward(self, fixed, moving):
-        way = 1.0 if not len(self.seen) % 2 else self.back
+        way = self.ways[len(self.seen) % 3]
         self.seen.append(fixed)
         field = way * self.shift.view(1, -1, *[1] * (fixed.ndim - 2)).expand(len(fixed), -1, *fixed.shape[2:])
         return Prediction(field.contiguous(), field)
@@ -134,7 +137,9 @@ def pair(oblique_space):
     ("model", "said"),
     [
         (Shifting([-4.0, 4.0]), "did not become more alike"),
+        (Shifting([-4.0, 4.0]), "edges in the images did not become more alike"),
         (Shifting([2.0, 3.0], back=1.0), "there and back misses by 7.21 voxels of 3.61"),
+        (Shifting([2.0, 3.0], again=0.8), "asked again it moves another 2.88 voxels after 3.61"),
     ],
 )
 def test_an_answer_that_is_not_to_be_trusted_is_replaced_and_that_is_said(pair, model, said):

@@ -31,11 +31,22 @@ class Answer:
         inverse_error: mean over the grid of |u + v(x + u)| in voxels, where v is the network's answer for the images
             exchanged: small where it agrees with itself.
         motion: mean length of u in voxels.
+        left: mean length in voxels of what the network says when it is asked again, about the images that it has
+            aligned: small where it is done.
+        affine: the same as the displacement, exact and everywhere, where the network gives an affine map of the whole
+            image; else None.
     """
 
     displacement: Displacement
     inverse_error: float
     motion: float
+    left: float
+    affine: Affine | None = None
+
+    @property
+    def transform(self) -> Displacement | Affine:
+        """What it says: fixed world -> where the transform known so far should be asked."""
+        return self.displacement if self.affine is None else self.affine
 
 
 @torch.no_grad()
@@ -82,11 +93,14 @@ def predict(
         _laid(fixed, fixed_space, Affine.identity(space.dimension), space),
         _laid(moving, moving_space, start, space),
     ]
-    pair = [each[0].movedim(1, 0) if slices else each for each in pair]  # every slice is one of the batch
-    there, back = (model(*both).displacement for both in (pair, pair[::-1]))
+    pair = [each[0].movedim(1, 0).contiguous() if slices else each for each in pair]  # every slice is one of the batch
+    said = model(*pair)
+    there, back = said.displacement, model(*pair[::-1]).displacement
+    again = model(pair[0], warp(pair[1], there)).displacement
     gap = (there + warp(back, there)).norm(dim=1).mean()
     field = _through(there) if slices else there
-    return Answer(Displacement(in_mm(field, space)[0], space), float(gap), float(there.norm(dim=1).mean()))
+    whole = None if slices or said.affine is None else _in_world(said.affine[0], space)
+    return Answer(Displacement(in_mm(field, space)[0], space), float(gap), _length(there), _length(again), whole)
 
 
 def working_grid(model: PairNetwork, space: Space, spacing_mm: tuple[float, ...] | None) -> tuple[Space, bool]:
@@ -113,6 +127,17 @@ def _laid(image: Batch, own: Space, transform: Transform, space: Space) -> Batch
     matrix, displacement, mix = reading(transform, own, space)
     displacement = None if displacement is None else displacement.to(image)
     return ops.sample(image, matrix, displacement, mix, shape=space.shape, outside=0.0)
+
+
+def _length(field: Batch) -> float:
+    return float(field.norm(dim=1).mean())
+
+
+def _in_world(voxels: Float[Tensor, "d columns"], space: Space) -> Affine:
+    """A map of voxels to voxels of one grid as one of mm."""
+    square = torch.eye(space.dimension + 1, dtype=torch.float64)
+    square[:-1] = voxels.to("cpu", torch.float64)
+    return Affine(space.matrix @ square @ space.inverse)
 
 
 def _through(slices: Float[Tensor, "n 2 rows columns"]) -> Batch:
