@@ -21,9 +21,8 @@ from pullback.transforms import Affine, Displacement, Transform
 from pullback.transforms.apply import reading
 from pullback.typing import Batch, Float, Tensor
 
-
 LOOKED_AT = 4
-"""Slices on which a network is asked whether it agrees with itself: all of them would take twice as long as the answer."""
+"""Slices on which a network is asked whether it agrees with itself: all would take twice as long as the answer."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,9 +61,9 @@ class HeartDrawing:
         rest = shapes.tissues(points), around
         moved = shapes.tissues(warp_linear(points, back)), warp(around, back)
         images = shown(rest, moved, self.other_contrast, draw)
-        labels = [shapes.labels(parts[0]) for parts in (rest, moved)]
         swap = torch.rand(count, generator=draw, device=draw.device) < 0.5
-        image, label = [_swapped(*both, swap) for both in (images, labels)]
+        image = _swapped(*images, swap)
+        label = _swapped(shapes.labels(rest[0]), shapes.labels(moved[0]), swap)
         return PairBatch(image[0], image[1], label[0], label[1], _swapped(there, back, swap)[0])
 
     def _points(self, count: int, draw: torch.Generator) -> Batch:

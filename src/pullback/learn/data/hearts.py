@@ -10,6 +10,7 @@ from pullback.errors import InputError
 from pullback.learn.data.dataset import Dataset
 from pullback.learn.data.heart_drawing import HeartDrawing
 from pullback.learn.data.pairs import PairBatch, Pairs, mixed
+from pullback.typing import Tensor
 
 AT_ONCE = 32
 SHAPE, SPACING = (128, 128), (1.5, 1.5)
@@ -59,6 +60,11 @@ def as_pairs(batches: Sequence[PairBatch], spacing_mm: tuple[float, ...]) -> Pai
     """Batches of pairs with labels and truth, as one list of scans and an index."""
     n = sum(len(batch.fixed) for batch in batches)
     images = torch.cat([batch.fixed for batch in batches] + [batch.moving for batch in batches])
-    labels = torch.cat([b.fixed_labels for b in batches] + [b.moving_labels for b in batches])  # type: ignore[misc]
-    truth = torch.cat([batch.truth for batch in batches])  # type: ignore[misc]
+    labels = torch.cat([_there(b.fixed_labels) for b in batches] + [_there(b.moving_labels) for b in batches])
+    truth = torch.cat([_there(batch.truth) for batch in batches])
     return Pairs(images, spacing_mm, labels, tuple((k, n + k) for k in range(n)), truth)
+
+
+def _there(part: Tensor | None) -> Tensor:
+    assert part is not None  # whatever is drawn has labels and the truth
+    return part

@@ -104,7 +104,8 @@ def small_inverse(m: Float[Tensor, "b d d"]) -> Float[Tensor, "b d d"]:
         return flat.view(m.shape) / one[..., None, None]
     first, second, third = m.unbind(-2)
     columns = [torch.linalg.cross(second, third), torch.linalg.cross(third, first), torch.linalg.cross(first, second)]
-    return torch.stack(columns, dim=-1) / (first * columns[0]).sum(dim=-1)[..., None, None]
+    determinant: Tensor = (first * columns[0]).sum(dim=-1)
+    return torch.stack(columns, dim=-1) / determinant[..., None, None]
 
 
 def _places(shape: Sequence[int], like: Tensor) -> Float[Tensor, "d n"]:
