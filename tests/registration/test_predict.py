@@ -22,15 +22,17 @@ from pullback.transforms import Affine
 class Shifting(VoxelMorph):
     """Says of every pair that it is shifted by so many voxels along each axis; there and back are opposite.
 
-    Asked for the third time, about what it has aligned, it says the same by another factor.
+    It is asked about each slice, about each as it has aligned it (where it says the same by another factor), and about
+    some of them exchanged.
     """
 
-    def __init__(self, shift, back=-1.0, again=0.0):
+    def __init__(self, shift, back=-1.0, again=0.0, slices=1):
         super().__init__(dimension=len(shift), encoder=(4,), decoder=(4, 4))
-        self.shift, self.ways, self.seen = torch.tensor(shift), (1.0, back, again), []
+        self.shift, self.seen = torch.tensor(shift), []
+        self.ways = [1.0] * slices + [again] * slices + [back] * min(slices, 4)
 
     def forward(self, fixed, moving):
-        way = self.ways[len(self.seen) % 3]
+        way = self.ways[len(self.seen) % len(self.ways)]
         self.seen.append(fixed)
         field = way * self.shift.view(1, -1, *[1] * (fixed.ndim - 2)).expand(len(fixed), -1, *fixed.shape[2:])
         return Prediction(field.contiguous(), field)
@@ -80,17 +82,18 @@ def test_the_network_works_on_voxels_of_its_own_size_and_after_the_initial_trans
     assert grid.spacing == pytest.approx((3.0, 1.6))
     torch.testing.assert_close(grid.centre, space.centre, atol=1e-9, rtol=0)
     inner = (slice(None), slice(None), slice(4, -4), slice(4, -4))
-    torch.testing.assert_close(model.seen[0][inner], model.seen[1][inner], atol=0.1, rtol=0)  # both images alike there
+    torch.testing.assert_close(model.seen[0][inner], model.seen[2][inner], atol=0.1, rtol=0)  # both images alike there
     assert float(answer.displacement.field.norm(dim=0).mean()) == pytest.approx(3.0, rel=1e-4)
 
 
 def test_a_2d_network_goes_through_a_stack_slice_by_slice():
     matrix = torch.diag(torch.tensor([1.4, 1.4, 8.0, 1.0], dtype=torch.float64))
     space = Space((30, 34, 6), matrix)  # the thick axis is the last one
-    model = Shifting([1.0, -2.0])
+    model = Shifting([1.0, -2.0], slices=6)
     image = textured(space).data[None]
     answer = predict(model, image, space, image, space)
-    assert model.seen[0].shape == (6, 1, 30, 34)
+    assert len(model.seen) == 6 + 6 + 4
+    assert model.seen[0].shape == (1, 1, 30, 34)
     moved = answer.displacement(space.centre[None])[0] - space.centre
     torch.testing.assert_close(moved, torch.tensor([1.4, -2.8, 0.0], dtype=torch.float64), atol=1e-5, rtol=0)
 
@@ -125,6 +128,15 @@ def test_what_does_not_suit_the_network_is_refused():
         predict(Shifting([0.0, 0.0, 0.0]), image, space, image, space)
     with pytest.raises(ModelError, match=r"1 channel\(s\); these have 2"):
         predict(Shifting([0.0, 0.0]), image.expand(1, 2, 16, 16), space, image, space)
+
+
+def test_what_is_left_is_composed_with_what_was_said(oblique_space):
+    space = oblique_space(2)
+    image = textured(space).data[None]
+    answer = predict(Shifting([1.0, -2.0], again=0.5), image, space, image, space)
+    assert answer.left == pytest.approx(0.5 * answer.motion)
+    moved = answer.displacement(space.centre[None])[0] - space.centre
+    torch.testing.assert_close(moved, torch.tensor(mm_of(space, [1.5, -3.0]), dtype=torch.float64), atol=1e-5, rtol=0)
 
 
 @pytest.fixture
@@ -185,7 +197,7 @@ def test_a_recipe_around_a_file_is_written_and_read_and_runs(weights, pair, tmp_
     assert recipe_file.read(path) == recipe
     with pytest.warns(PullbackWarning, match="not trusted"):  # it has learned nothing
         result = pb.register(*pair, path)
-    assert [len(level.losses) for level in result.outcomes[-1].history] == [4, 2]
+    assert [len(level.losses) for level in result.outcomes[-1].history] == [6, 4, 2]
     folder = result.save(tmp_path / "result")
     assert pb.load(folder, *pair).recipe == recipe
 
@@ -213,8 +225,8 @@ def test_what_refines_is_a_stage_or_a_number_of_steps(weights):
     assert pb.recipes.default().dense == named("deformable").stages[-1]
     assert learned(weights, finetune=pb.recipes.default().dense).stages[-1] == named("deformable").stages[-1]
     sax = named("cardiac-sax")
-    assert [level.steps for level in refinement(30, sax).schedule.levels] == [20, 10]
-    assert [level.steps for level in refinement(2, sax).schedule.levels] == [2]
+    assert [level.steps for level in refinement(30, sax).schedule.levels] == [30, 20, 10]
+    assert [level.steps for level in refinement(2, sax).schedule.levels] == [2, 2]
     assert learned(weights, finetune=9, fallback=sax).stages[-1].model == sax.dense.model
     with pytest.raises(RecipeError, match="at least one step"):
         refinement(0, sax)

@@ -16,6 +16,7 @@ from pullback.errors import ModelError
 from pullback.learn.data.scaling import canonical, grid
 from pullback.learn.loss import in_mm
 from pullback.learn.networks import PairNetwork, warp
+from pullback.learn.networks.fields import after
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement, Transform
 from pullback.transforms.apply import reading
@@ -27,15 +28,15 @@ LOOKED_AT = 4
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a network says about a pair, and how far it agrees with itself: in a stack on a few of the slices.
+    """What a network says about a pair, and how far it agrees with itself (in a stack, on a few of the slices).
 
     Attributes:
         displacement: fixed world -> where the transform known so far should be asked; it comes first.
         inverse_error: mean of |u + v(x + u)| in voxels, where v is the network's answer for the images exchanged: small
             where it agrees with itself.
-        motion: mean length of u in voxels.
+        motion: mean length of u in voxels, before it is asked again.
         left: mean length in voxels of what the network says when it is asked again, about the images that it has
-            aligned: small where it is done.
+            aligned: small where it is done. The displacement includes it.
         affine: the same as the displacement, exact and everywhere, where the network gives an affine map of the whole
             image; else None.
     """
@@ -64,7 +65,8 @@ def predict(
 ) -> Answer:
     """Ask a network about two images.
 
-    A 2D network is asked about every slice of a volume, across its thickest voxels; nothing moves through the slices.
+    It is asked twice, the second time about the images as its first answer aligns them, and the two are composed. A 2D
+    network is asked about every slice of a volume, across its thickest voxels; nothing moves through the slices.
 
     Args:
         model: the network.
@@ -99,17 +101,26 @@ def predict(
         _laid(moving, moving_space, start, space),
     ]
     pair = [each[0].movedim(1, 0).contiguous() if slices else each for each in pair]  # every slice is one of the batch
-    said = model(*pair)
-    there = said.displacement
+    first, affine = _asked(model, *pair)
+    again, affine_again = _asked(model, pair[0], warp(pair[1], first))
+    there = after(first, again)
     field = _through(there) if slices else there
-    whole = None if slices or said.affine is None else _in_world(said.affine[0], space)
-    count = min(len(there), LOOKED_AT)
-    some = ((torch.arange(count) + 0.5) * len(there) / count).long()
-    one, other, known = (each[some.to(each.device)] for each in (*pair, there))
-    back = model(other, one).displacement
-    again = model(one, warp(other, known)).displacement
-    gap = _length(known + warp(back, known))
-    return Answer(Displacement(in_mm(field, space)[0], space), gap, _length(known), _length(again), whole)
+    whole = None if slices or affine is None else _in_world(affine, space) @ _in_world(affine_again, space)
+    count = min(len(first), LOOKED_AT)
+    some = ((torch.arange(count) + 0.5) * len(first) / count).long()
+    one, other, known = (each[some.to(each.device)] for each in (*pair, first))
+    gap = _length(known + warp(_asked(model, other, one)[0], known))
+    found = Displacement(in_mm(field, space)[0], space)
+    return Answer(found, gap, _length(known), _length(again[some.to(again.device)]), whole)
+
+
+def _asked(model: PairNetwork, fixed: Batch, moving: Batch) -> tuple[Batch, Float[Tensor, "_d _columns"] | None]:
+    """What a network says about each pair of a batch, and its first affine map: one by one on a CPU, whose caches a
+    slice fits into and a stack does not."""
+    at_once = 1 if fixed.device.type == "cpu" else len(fixed)
+    parts = [model(*both) for both in zip(fixed.split(at_once), moving.split(at_once), strict=True)]
+    affine = parts[0].affine
+    return torch.cat([part.displacement for part in parts]), None if affine is None else affine[0]
 
 
 def working_grid(model: PairNetwork, space: Space, spacing_mm: tuple[float, ...] | None) -> tuple[Space, bool]:

@@ -60,7 +60,7 @@ class Predict(Stage):
     other_similarity: Similarity = field(default_factory=NormalisedGradient)
     least_gain: float = 0.01
     most_folding_percent: float = 0.5
-    most_inverse_error: float = 1.0
+    most_inverse_error: float = 0.35
     most_left: float = 0.7
     fallback: tuple[Stage, ...] | None = None
     network: PairNetwork | None = field(default=None, metadata=IN_MEMORY)

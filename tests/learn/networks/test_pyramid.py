@@ -134,7 +134,8 @@ def test_an_affine_network_comes_to_an_affine_map_in_mm():
     space, image = Space((20, 24), matrix), torch.rand(1, 1, 20, 24)
     answer = predict(Turning(**SMALL), image, space, image, space)
     voxels = torch.tensor([[3.0, 4.0]], dtype=torch.float64)
-    there = torch.tensor([[1.1 * 3 + 0.1 * 4 + 2, -0.2 * 3 + 0.9 * 4 + 1]], dtype=torch.float64)
+    square = torch.tensor([[1.1, 0.1, 2.0], [-0.2, 0.9, 1.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    there = (square @ square @ torch.tensor([3.0, 4.0, 1.0], dtype=torch.float64))[None, :2]  # it is asked twice
     torch.testing.assert_close(answer.transform(space.to_world(voxels)), space.to_world(there), atol=1e-5, rtol=0)
 
 

@@ -47,11 +47,13 @@ def learned(
 def refinement(steps: int, recipe: Recipe) -> Optimise:
     """So many steps of a recipe's dense stage, from where the network ended: most of them at half resolution.
 
+    As many at a quarter of it come first: they cost little, and mend what the network missed by far.
+
     Raises:
         RecipeError: fewer than one, or the recipe has no dense stage.
     """
     if steps < 1:
         raise RecipeError(f"a refinement needs at least one step; got {steps}")
     fine = steps // 3
-    levels = (Level(2, steps=steps - fine), Level(1, steps=fine)) if fine else (Level(2, steps=steps),)
+    levels = Level(4, steps=steps), Level(2, steps=steps - fine), *((Level(1, steps=fine),) if fine else ())
     return replace(recipe.dense, schedule=Schedule(levels))
