@@ -21,7 +21,7 @@ from pullback.learn.networks import Network, PairNetwork
 from pullback.learn.tensors import finite, read_tensors, shapes, write_tensors
 
 MOST_CARD_BYTES = 1_000_000
-SHIPPED = {"cine-2d": "cine_2d.safetensors"}
+SHIPPED = {"heart-2d": "heart_2d.safetensors", "cine-2d": "cine_2d.safetensors"}
 """Networks that come with pullback, see docs/methods/learned.md: name -> file in `shipped`."""
 
 

@@ -38,8 +38,8 @@ class Predict(Stage):
     asked again about the images that it has aligned.
 
     Attributes:
-        weights: the .safetensors file of the network, or the name of a shipped one (cine-2d); empty where it was held
-            in memory.
+        weights: the .safetensors file of the network, or the name of a shipped one (heart-2d, cine-2d); empty where it
+            was held in memory.
         sha256: of that file, compared before it is used; empty compares nothing.
         similarity: by what the images must become more alike.
         other_similarity: another measure, by which they must become more alike as well: edges and not brightness, so

@@ -22,7 +22,8 @@ def learned(
     """A recipe around a trained network.
 
     Args:
-        model: the network, its .safetensors file, the folder of its training, or "cine-2d", which comes with pullback.
+        model: the network, its .safetensors file, the folder of its training, or the name of one that comes with
+            pullback: "heart-2d" or "cine-2d".
         finetune: what refines its answer for this pair: a stage (`pb.recipes.default().dense`), or a number of steps of
             the fallback's dense stage; nothing by default.
         fallback: what to run where the answer is not trusted; `deformable` by default.
