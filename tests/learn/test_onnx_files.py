@@ -9,7 +9,7 @@ import torch
 
 from pullback.errors import InputError
 from pullback.learn import Card, Network, VoxelMorph, export_onnx, onnx_difference, onnx_files, warp
-from pullback.learn.networks.prediction import unmoved
+from pullback.learn.networks.fields import unmoved
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")

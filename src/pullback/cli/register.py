@@ -33,7 +33,7 @@ def parser() -> Parser:
     how = p.add_argument_group("how to register")
     how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="auto", help="what to do, see `pullback recipe "
                      "list` (default: auto, what suits the images, see `pullback recipe suggest`)")  # fmt: skip
-    how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or cine-2d: its "
+    how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or heart-2d: its "
                      "answer is checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
     how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N steps of the "
                      "recipe's dense stage")  # fmt: skip

@@ -9,6 +9,7 @@ from pullback.learn.data import (
     Cache,
     Dataset,
     Grid,
+    HeartDrawing,
     PairBatch,
     Pairs,
     all_pairs,
@@ -18,12 +19,13 @@ from pullback.learn.data import (
     fetch,
     fives,
     from_files,
+    hearts,
     medmnist,
     mnist,
 )
 from pullback.learn.loss import Loss
 from pullback.learn.measure import by, by_group, measure, stay
-from pullback.learn.networks import Network, Prediction, VoxelMorph, warp
+from pullback.learn.networks import AffineNetwork, Network, PairNetwork, Prediction, Pyramid, VoxelMorph, warp
 from pullback.learn.onnx_files import export_onnx, onnx_difference
 from pullback.learn.predict import Answer, predict
 from pullback.learn.recipe import TRAININGS, Training, TrainingRecipe, training
@@ -33,18 +35,22 @@ from pullback.learn.weights import Card, load_weights, save_weights
 
 __all__ = [
     "TRAININGS",
+    "AffineNetwork",
     "Answer",
     "Augmentation",
     "Cache",
     "Card",
     "Dataset",
     "Grid",
+    "HeartDrawing",
     "Loss",
     "Network",
     "PairBatch",
+    "PairNetwork",
     "Pairs",
     "Prediction",
     "Progress",
+    "Pyramid",
     "Trained",
     "Training",
     "TrainingRecipe",
@@ -60,6 +66,7 @@ __all__ = [
     "fives",
     "from_files",
     "from_voxelmorph",
+    "hearts",
     "load_weights",
     "measure",
     "medmnist",

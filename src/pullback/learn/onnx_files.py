@@ -20,7 +20,7 @@ from torch import nn
 
 from pullback.errors import InputError, ModelError
 from pullback.io.atomic import atomic
-from pullback.learn.networks import VoxelMorph, warp
+from pullback.learn.networks import PairNetwork, warp
 from pullback.learn.weights import Card, load_weights
 from pullback.typing import Batch
 
@@ -32,7 +32,7 @@ METADATA = "pullback"
 NEEDED = ("onnx", "onnxscript")
 
 
-def export_onnx(model: VoxelMorph | str | Path, path: str | Path, card: Card | None = None) -> Path:
+def export_onnx(model: PairNetwork | str | Path, path: str | Path, card: Card | None = None) -> Path:
     """Write a network as an ONNX file.
 
     Its inputs are `fixed` and `moving`, (batch, channels, *shape) from 0 to 1; its outputs `displacement`,
@@ -73,7 +73,7 @@ def export_onnx(model: VoxelMorph | str | Path, path: str | Path, card: Card | N
 class _Whole(nn.Module):
     """The network with tensors out, and the warping at its end."""
 
-    def __init__(self, model: VoxelMorph) -> None:
+    def __init__(self, model: PairNetwork) -> None:
         super().__init__()
         self.model = model
 
@@ -83,7 +83,7 @@ class _Whole(nn.Module):
         return outputs if said.inverse is None else (*outputs, said.inverse)
 
 
-def _content(model: VoxelMorph, card: Card | None) -> bytes:
+def _content(model: PairNetwork, card: Card | None) -> bytes:
     d, training = model.dimension, model.training
     shape = [2 * model.stride + 2 * axis for axis in range(d)]  # unequal, so that no two axes are taken for one
     example = tuple(torch.rand(2, 2, model.channels, *shape).to(next(model.parameters()).device))
@@ -133,7 +133,7 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def onnx_difference(path: str | Path, model: VoxelMorph | str | Path) -> float:
+def onnx_difference(path: str | Path, model: PairNetwork | str | Path) -> float:
     """The largest difference between the displacements of an ONNX file and of its network, in voxels, on random images.
 
     Raises:

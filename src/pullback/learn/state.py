@@ -17,7 +17,7 @@ import torch
 from torch.optim.adam import adam
 
 from pullback.errors import ModelError
-from pullback.learn.networks import VoxelMorph
+from pullback.learn.networks import PairNetwork
 from pullback.learn.recipe import Training
 from pullback.learn.tensors import read_tensors, write_tensors
 from pullback.learn.together import Together
@@ -41,7 +41,7 @@ class State:
         followed: the average and the weights as two lists, so that a step need not gather them.
     """
 
-    model: VoxelMorph
+    model: PairNetwork
     weights: Together
     optimiser: torch.optim.Adam
     scaler: torch.amp.GradScaler
@@ -51,7 +51,7 @@ class State:
     followed: tuple[list[Tensor], ...] = ()
 
     @classmethod
-    def start(cls, model: VoxelMorph, how: Training) -> State:
+    def start(cls, model: PairNetwork, how: Training) -> State:
         """Before the first step."""
         device = next(model.parameters()).device
         weights = Together(model)
@@ -86,10 +86,11 @@ class State:
             self.optimiser.step()  # the first one makes the moments
         else:
             with torch.no_grad():
+                assert whole.grad is not None  # `Together` keeps it
                 adam([whole], [whole.grad], [kept["exp_avg"]], [kept["exp_avg_sq"]], [], [kept["step"]],
                      foreach=False, fused=group["fused"], amsgrad=False, beta1=group["betas"][0],
                      beta2=group["betas"][1], lr=rate, weight_decay=0.0, eps=group["eps"],
-                     maximize=False)  # type: ignore[list-item]  # fmt: skip
+                     maximize=False)  # fmt: skip
 
     def follow(self, share: float | None) -> None:
         """Move the running average towards the weights."""
@@ -144,12 +145,12 @@ class State:
         return text
 
 
-def copied(model: VoxelMorph) -> Weights:
+def copied(model: PairNetwork) -> Weights:
     """The weights as they are now."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def with_weights(model: VoxelMorph, weights: Weights) -> VoxelMorph:
+def with_weights(model: PairNetwork, weights: Weights) -> PairNetwork:
     """The same network with other weights, for looking."""
     other = copy.deepcopy(model)
     other.load_state_dict(OrderedDict(weights))

@@ -7,13 +7,13 @@ import math
 import torch
 
 from pullback.learn.data import PairBatch
-from pullback.learn.networks import Prediction, VoxelMorph
+from pullback.learn.networks import PairNetwork, Prediction
 from pullback.learn.recipe import Training
 
 TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def predicted(model: VoxelMorph, batch: PairBatch, precision: str = "float32") -> Prediction:
+def predicted(model: PairNetwork, batch: PairBatch, precision: str = "float32") -> Prediction:
     """What the network says, its arithmetic in another precision if wanted; the displacements in float32 always."""
     if precision == "float32":
         return model(batch.fixed, batch.moving)  # type: ignore[no-any-return]

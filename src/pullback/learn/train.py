@@ -23,7 +23,7 @@ from pullback.learn.data import Dataset, PairBatch, mixed
 from pullback.learn.failures import sentences
 from pullback.learn.journal import Journal
 from pullback.learn.measure import Figures, by, measure, score, stay
-from pullback.learn.networks import Network, VoxelMorph
+from pullback.learn.networks import Network, PairNetwork
 from pullback.learn.processes import Processes, joined
 from pullback.learn.recipe import TrainingRecipe
 from pullback.learn.state import State, with_weights
@@ -67,7 +67,7 @@ class Trained:
         stopped_early: whether patience ended it.
     """
 
-    model: VoxelMorph
+    model: PairNetwork
     card: Card
     losses: tuple[float, ...]
     stopped_early: bool
@@ -134,7 +134,7 @@ class _Run:
     notes: dict[str, Any]
     tensorboard: bool = False
 
-    def train(self, model: VoxelMorph, resumed: Path | None, watch: ProgressWatch) -> Trained:
+    def train(self, model: PairNetwork, resumed: Path | None, watch: ProgressWatch) -> Trained:
         how = self.recipe.training
         state = State.start(laid_out(model), how)
         if resumed is not None:
@@ -200,7 +200,7 @@ class _Run:
         how, scaler, whole = self.recipe.training, state.scaler, state.weights.whole
         prediction = predicted(state.model, batch, how.precision)
         terms = self.recipe.loss.terms(batch, prediction, self._space)
-        loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else terms["similarity"]
+        loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
         assert whole.grad is not None
         whole.grad.zero_()
         (scaler.scale(loss) if scaler.is_enabled() else loss).backward()  # type: ignore[no-untyped-call]
@@ -244,7 +244,7 @@ class _Run:
         line["learning_rate"] = learning_rate(how, epoch * how.steps - 1)
         return line if figures is None else line | {"validation": figures, "judged_by": score(figures)[0]}
 
-    def _test(self, model: VoxelMorph) -> dict[str, Figures]:
+    def _test(self, model: PairNetwork) -> dict[str, Figures]:
         """Figures on the test part, of the network and of doing nothing."""
         if not self.processes.first:
             return {}
@@ -252,14 +252,14 @@ class _Run:
         chosen = pairs.some(self.recipe.training.validation_pairs)
         return {"identity": measure(stay, pairs, chosen), "model": measure(by(model), pairs, chosen)}
 
-    def _card(self, model: VoxelMorph, metrics: dict[str, Figures]) -> Card:
+    def _card(self, model: PairNetwork, metrics: dict[str, Figures]) -> Card:
         train = self.data.train
         return Card(
             Network.of(model), train.spacing_mm, train.shape, self.data.name, self.data.licence, metrics, self.notes
         )
 
 
-def laid_out(model: VoxelMorph) -> VoxelMorph:
+def laid_out(model: PairNetwork) -> PairNetwork:
     """Channels last suits the convolutions; measured on CPUs."""
     form = torch.channels_last if model.dimension == 2 else torch.channels_last_3d
     return model.to(memory_format=form)  # type: ignore[call-overload, no-any-return]

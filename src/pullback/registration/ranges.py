@@ -85,6 +85,7 @@ RANGES = {
     "least_gain": PART,
     "most_folding_percent": Range(0, 100),
     "most_inverse_error": Range(0, 1000),
+    "most_left": Range(0, 1000),
     "keep": Range(1, 1000),
     "least_score": Range(0, 10),
     "least_correlation": SHARE,

@@ -5,7 +5,7 @@ import torch
 
 from pullback import ops
 from pullback.learn import warp
-from pullback.learn.networks.prediction import unmoved
+from pullback.learn.networks.fields import unmoved
 
 
 @pytest.mark.parametrize("shape", [(28, 32), (7, 9, 11), (60, 50)])

@@ -7,6 +7,8 @@ from pullback.learn.data.digits import medmnist, mnist
 from pullback.learn.data.drawn import chests, fives
 from pullback.learn.data.fetch import cache_folder, data_folder, fetch
 from pullback.learn.data.files import Grid, all_pairs, from_files
+from pullback.learn.data.heart_drawing import HeartDrawing
+from pullback.learn.data.hearts import hearts
 from pullback.learn.data.named import dataset
 from pullback.learn.data.pairs import PairBatch, Pairs, mixed
 from pullback.learn.data.prepared import Cache, Scans
@@ -16,6 +18,7 @@ __all__ = [
     "Cache",
     "Dataset",
     "Grid",
+    "HeartDrawing",
     "PairBatch",
     "Pairs",
     "Scans",
@@ -28,6 +31,7 @@ __all__ = [
     "fetch",
     "fives",
     "from_files",
+    "hearts",
     "medmnist",
     "mixed",
     "mnist",

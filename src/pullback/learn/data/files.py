@@ -15,7 +15,7 @@ from pullback.io.images.read import READERS, open_image
 from pullback.learn.data.dataset import Dataset, split
 from pullback.learn.data.pairs import Chosen, Pairs
 from pullback.learn.data.prepared import Cache, Scan, Scans, prepare
-from pullback.learn.data.scaling import grid
+from pullback.learn.data.scaling import canonical, grid
 from pullback.typing import Tensor
 
 PARTS = ("train", "validation", "test")
@@ -168,7 +168,7 @@ def _with_parts(rows: list[Row], shares: tuple[float, float], seed: int) -> list
 
 def _grid(rows: Sequence[Row], wanted: Grid) -> Grid:
     """The spacing of the middle image and the shape of the largest, unless told otherwise."""
-    spaces = [open_image(row.images[0]).space for row in rows]
+    spaces = [canonical(open_image(row.images[0]).space) for row in rows]
     if len({space.dimension for space in spaces}) > 1:
         raise InputError("the images are partly 2D and partly 3D; a network takes one kind")
     d = spaces[0].dimension
@@ -186,7 +186,7 @@ def _load(rows: Sequence[Row], chosen: Grid, atlas: Row | None, part: str, cache
     if not rows:
         raise InputError(f"there are no images for {part}; name some in the column `split`, or leave it out")
     every = [*([atlas] if atlas is not None else []), *rows]
-    spaces = [grid(open_image(row.images[0]).space, chosen.spacing_mm, chosen.shape) for row in every]
+    spaces = [grid(canonical(open_image(row.images[0]).space), chosen.spacing_mm, chosen.shape) for row in every]
     labelled = all(row.labels for row in every)
     sources = [Scan(path, space) for row, space in zip(every, spaces, strict=True) for path in row.images]
     sources += [Scan(path, space, labels=True) for row, space in zip(every, spaces, strict=True)

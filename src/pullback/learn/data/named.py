@@ -10,10 +10,12 @@ from pullback.learn.data.dataset import Dataset
 from pullback.learn.data.digits import medmnist, mnist
 from pullback.learn.data.drawn import chests, fives
 from pullback.learn.data.files import Grid, from_files
+from pullback.learn.data.hearts import hearts
 from pullback.learn.data.prepared import Cache
 
 NAMES = (
-    "mnist, mnist:5, medmnist:NAME, medmnist:NAME:CLASS, phantom:cine, phantom:cine:3d, phantom:fives, phantom:chest"
+    "mnist, mnist:5, medmnist:NAME, medmnist:NAME:CLASS, phantom:cine, phantom:cine:3d, phantom:hearts, phantom:fives, "
+    "phantom:chest"
 )
 DRAWN = {"fives": fives, "chest": chests}
 
@@ -31,7 +33,7 @@ def dataset(
 
     Args:
         name: mnist (all digits), mnist:5, medmnist:pneumoniamnist (with :1 for one class), phantom:cine (:3d),
-            phantom:fives, phantom:chest, or a path; see `from_files`.
+            phantom:hearts, phantom:fives, phantom:chest, or a path; see `from_files`.
         grid_of: the grid to work on, for files and phantoms.
         atlas: an image onto which all others are registered, for files.
         seed: of the split, or of the phantoms.
@@ -55,6 +57,9 @@ def dataset(
     if kind == "phantom" and rest in ("cine", "cine:2d", "cine:3d"):
         size = grid_of or Grid()
         return cine(3 if rest.endswith("3d") else 2, shape=size.shape, spacing_mm=size.spacing_mm, seed=seed)
+    if kind == "phantom" and rest == "hearts":
+        size = grid_of or Grid()
+        return hearts(shape=size.shape, spacing_mm=size.spacing_mm, seed=seed)
     if kind == "phantom" and rest in DRAWN:
         return DRAWN[rest](seed=seed)
     if not Path(name).exists():

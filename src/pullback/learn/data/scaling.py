@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,6 +56,27 @@ def grid(space: Space, spacing_mm: Sequence[float] | None = None, shape: Sequenc
     if shape is not None:
         start = [(n - wanted) // 2 for n, wanted in zip(space.shape, shape, strict=True)]
         space = space.crop(start, [a + n for a, n in zip(start, shape, strict=True)])
+    return space
+
+
+def canonical(space: Space) -> Space:
+    """The same voxels with the axes in the order, and in the direction, of the world axes that they lie nearest to.
+
+    A network is not told how axes lie in the patient, so that scans are always shown to it like this: then how a file
+    stores them changes nothing. A bare array stays as it is.
+
+    Example:
+        >>> stored = Space.of_array((3, 5), (2.0, 1.0)).permute([1, 0]).flip(0)
+        >>> canonical(stored).same_as(Space.of_array((3, 5), (2.0, 1.0)))
+        True
+    """
+    along = space.linear / space.linear.norm(dim=0)  # (world axis, voxel axis)
+    orders = itertools.permutations(range(space.dimension))
+    order = max(orders, key=lambda axes: sum(float(along[world, axis].abs()) for world, axis in enumerate(axes)))
+    space = space.permute(order)
+    for axis in range(space.dimension):
+        if space.linear[axis, axis] < 0:
+            space = space.flip(axis)
     return space
 
 
