@@ -53,8 +53,9 @@ def export_onnx(model: PairNetwork | str | Path, path: str | Path, card: Card | 
         ModelError: the weights cannot be read, or the network holds something that ONNX has not.
 
     Example:
-        >>> export_onnx("cine-2d", "cine.onnx")  # doctest: +SKIP
-        PosixPath('cine.onnx')
+        >>> export_onnx(VoxelMorph(), "network.pt")
+        Traceback (most recent call last):
+        pullback.errors.InputError: an ONNX file ends in .onnx; got network.pt
     """
     path = Path(path)
     if path.suffix.lower() != ".onnx":

@@ -85,12 +85,12 @@ class State:
         elif not kept:
             self.optimiser.step()  # the first one makes the moments
         else:
+            assert whole.grad is not None
+            first, second = group["betas"]
             with torch.no_grad():
-                assert whole.grad is not None  # `Together` keeps it
                 adam([whole], [whole.grad], [kept["exp_avg"]], [kept["exp_avg_sq"]], [], [kept["step"]],
-                     foreach=False, fused=group["fused"], amsgrad=False, beta1=group["betas"][0],
-                     beta2=group["betas"][1], lr=rate, weight_decay=0.0, eps=group["eps"],
-                     maximize=False)  # fmt: skip
+                     foreach=False, fused=group["fused"], amsgrad=False, beta1=first, beta2=second, lr=rate,
+                     weight_decay=0.0, eps=group["eps"], maximize=False)  # fmt: skip
 
     def follow(self, share: float | None) -> None:
         """Move the running average towards the weights."""
