@@ -45,6 +45,7 @@ RANGES = {
     "history": Range(1, 1000),
     "longest_voxels": LENGTH,
     "shortest_voxels": WIDTH,
+    "least_gradient": PART,
     "smooth_update_voxels": WIDTH,
     "smooth_total_voxels": WIDTH,
     "squarings": Range(0, 20),

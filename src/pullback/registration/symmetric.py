@@ -24,7 +24,8 @@ from pullback.optimise import (
     Status,
     minimise,
 )
-from pullback.optimise.parametrisation.halved import Halved, halved
+from pullback.optimise.parametrisation.halve import halved
+from pullback.optimise.parametrisation.halved import Halved
 from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
@@ -141,6 +142,8 @@ class Symmetric(Stage):
             steps=level.steps,
             unit_mm=grid.finest,
             tolerance=self.schedule.tolerance,
+            shortest_mm=self.schedule.shortest_voxels * grid.finest,
+            least_gradient=self.schedule.least_gradient,
             watch=told,
         )
 
