@@ -1,4 +1,4 @@
-"""Symmetric stages of many terms: further images, masks on either side, regions and landmarks meet in the middle too."""
+"""Symmetric stages of many terms: further images, masks of both sides, regions and landmarks meet in the middle."""
 
 import pytest
 import torch
@@ -113,8 +113,7 @@ def test_a_regulariser_acts_within_its_region(bent):
 
 
 def test_landmarks_draw_both_halves(bent):
-    fixed, moving, truth = bent
-    space = fixed.space
+    space, truth = bent[0].space, bent[2]
     points = 15.0 * torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]], dtype=torch.float64)
     there, back = (Landmarks(Points(a), Points(b)) for a, b in ((points, truth(points)), (truth(points), points)))
     energy = Energy(WeightedSum((Term(MSE(), 0.1), Term(LandmarkDistance(sigma_mm=1.0), 0.01))))

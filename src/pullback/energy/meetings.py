@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -18,12 +19,14 @@ from pullback.energy.similarity import LandmarkDistance
 from pullback.energy.terms import grouped
 from pullback.errors import InputError
 from pullback.space import Space
-from pullback.transforms import Transform, split
+from pullback.transforms import Affine, Transform, split
 from pullback.transforms.apply import reading
-from pullback.typing import Batch, Float, Matrix, PointsTensor, Tensor
+from pullback.typing import Batch, Float, PointsTensor, Tensor
 
 Sides: TypeAlias = Mapping[Key, tuple[Side, Side]]
 """By the names of images and mask, the two images that meet; the two images themselves under (None, None)."""
+ROUNDS = 8
+"""Iterations that find where a landmark comes from: each leaves of the error what the half stretches there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,24 +64,37 @@ class LandmarkMeeting:
         return float(loss.detach()), torch.stack([spread(pull, middle, self.space) for pull in pulls])
 
     @torch.no_grad()
-    def _middle(self, to_fixed: Transform, to_moving: Transform) -> PointsTensor:
-        halves = (carry @ half for carry, half in zip(self.carries, (to_fixed, to_moving), strict=True))
-        here, there = (half.inverse()(world) for half, world in zip(halves, self._worlds(), strict=True))
-        return (here + there) / 2
+    def _middle(self, *halves: Transform) -> PointsTensor:
+        """Half way between where the one half and the other lead from, by a few fixed-point iterations."""
+        found = []
+        for half, carry, back, landmarks in zip(halves, self.carries, self._backs, self._worlds, strict=True):
+            world = landmarks.to(torch.float64 if isinstance(half, Affine) else torch.float32)  # no copy of its field
+            place = back(world)
+            for _ in range(ROUNDS):
+                place = place - ((carry @ half).move(place) - world) @ back.linear.T.to(place)
+            found.append(place)
+        return (found[0] + found[1]) / 2
 
     def _loss(self, halves: tuple[Transform, ...], places: tuple[PointsTensor, ...]) -> Float[Tensor, ""]:
         """The loss of halves that are read at places in the middle; gaps are turned to lie as they do there."""
         missed = [
-            ((carry @ half).move(place) - world) @ torch.linalg.inv(self._turn(carry)).T
-            for carry, half, place, world in zip(self.carries, halves, places, self._worlds(), strict=True)
+            ((carry @ half).move(place) - world.to(place)) @ back.linear.T.to(place)
+            for carry, back, half, place, world in zip(
+                self.carries, self._backs, halves, places, self._worlds, strict=True
+            )
         ]
         return self.weight * judged(self.similarity, self.landmarks, missed[1] - missed[0])
 
+    @property
     def _worlds(self) -> tuple[PointsTensor, PointsTensor]:
-        return self.landmarks.fixed.world.to(torch.float64), self.landmarks.moving.world.to(torch.float64)
+        return self.landmarks.fixed.world, self.landmarks.moving.world
 
-    def _turn(self, carry: Transform) -> Matrix:
-        return split(carry, self.space.resized([min(n, 8) for n in self.space.shape]))[0].linear
+    @cached_property
+    def _backs(self) -> tuple[Affine, Affine]:
+        """From either world to the middle, without deformations."""
+        few = self.space.resized([min(n, 8) for n in self.space.shape])
+        one, other = (split(carry, few)[0].inverse() for carry in self.carries)
+        return one, other
 
 
 @dataclass(frozen=True, eq=False)

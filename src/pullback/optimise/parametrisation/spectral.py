@@ -60,4 +60,5 @@ def _voxels(waves: Tensor, axis: int) -> Tensor:
 
 def _turn(n: int, like: Tensor) -> Tensor:
     """exp(-i pi k / 2n)."""
-    return torch.exp(-0.5j * math.pi / n * torch.arange(n, dtype=torch.float64)).to(like)
+    turn: Tensor = torch.exp(-0.5j * math.pi / n * torch.arange(n, dtype=torch.float64)).to(like)
+    return turn
