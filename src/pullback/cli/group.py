@@ -30,6 +30,8 @@ def parser() -> Parser:
     how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="group", help="whose models, schedules and "
                      "optimisers are used (default: %(default)s)")  # fmt: skip
     how.add_argument("--mask", metavar="FILE", type=file, help="where the first image's grid counts (above 0)")
+    how.add_argument("--start", metavar="HOW", default="headers", help="where each image sets out: headers, centres "
+                     "(a shift towards the first) or search (any pose; default: %(default)s)")  # fmt: skip
     how_to_run(p)
     return p
 
@@ -43,7 +45,7 @@ def run(options: Namespace) -> int:
     images = options.images[0] if len(options.images) == 1 else options.images
     with progress(options.quiet, options.verbose) as watch:
         result = api.register_group(
-            images, options.recipe, cost=options.cost, mask=options.mask, device=options.device,
+            images, options.recipe, cost=options.cost, mask=options.mask, start=options.start, device=options.device,
             threads=options.threads, watch=watch,
         )  # fmt: skip
     result.save(options.out)

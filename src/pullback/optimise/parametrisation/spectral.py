@@ -43,7 +43,8 @@ def _cosines(values: Tensor, axis: int) -> Tensor:
     line = values.movedim(axis, -1)
     n = line.shape[-1]
     spectrum = torch.fft.fft(torch.cat([line[..., ::2], line[..., 1::2].flip(-1)], dim=-1))
-    return (spectrum * _turn(n, spectrum)).real.movedim(-1, axis)
+    waves: Tensor = (spectrum * _turn(n, spectrum)).real.movedim(-1, axis)
+    return waves
 
 
 def _voxels(waves: Tensor, axis: int) -> Tensor:
