@@ -72,6 +72,7 @@ RANGES = {
     "knee": Range(0, 10, low_open=True),
     "reach_mm": LENGTH,
     "least_jacobian": Range(0, 1, low_open=True),
+    "flatten_mm": Range(1, 10_000),
     "low_percentile": Range(0, 100, high_open=True),
     "high_percentile": Range(0, 100, low_open=True),
     "least_overlap": SHARE,
