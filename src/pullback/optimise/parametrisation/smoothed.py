@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pullback import ops
@@ -37,7 +37,7 @@ class Smoothed(Parametrisation):
         RecipeError: the model is another one, or smooths its steps by itself.
     """
 
-    model: Parametrisation
+    model: Parametrisation = field(default_factory=lambda: Greedy(0.0, 0.5))
     kernel: Literal["gaussian", "sobolev"] = "sobolev"
     reach_mm: float = 8.0
     order: Literal[1, 2, 3] = 2
@@ -102,10 +102,10 @@ class Smoothed(Parametrisation):
         """See `Parametrisation`: of a step in v, which is at least as long as what it moves."""
         return self.model.length(step)
 
-    def half(self, field: Tensor, space: Space) -> Tensor:
+    def half(self, vectors: Tensor, space: Space) -> Tensor:
         """K^(1/2) of one field, or of several, (..., D, *space.shape)."""
         if self.kernel == "sobolev":
-            return damped(field, space, self.reach_mm, self.order / 2)
+            return damped(vectors, space, self.reach_mm, self.order / 2)
         sigma = self.reach_mm / 2**0.5  # two such Gaussians make one of the whole width
-        fields = field.reshape(-1, space.dimension, *space.shape)
-        return ops.smooth(fields, [sigma / mm for mm in space.spacing]).reshape(field.shape)
+        fields = vectors.reshape(-1, space.dimension, *space.shape)
+        return ops.smooth(fields, [sigma / mm for mm in space.spacing]).reshape(vectors.shape)
