@@ -36,9 +36,9 @@ TURNED = (Affine.identity(2), Affine.rigid(95.0, [12.0, -8.0], SPACE.centre), Af
 
 
 def test_images_that_do_not_meet_are_named():
-    with pytest.raises(InputError, match=r"images 1, 2 \(from 0\) hardly overlap .* give --start centres"):
+    with pytest.raises(InputError, match=r"images 1, 2 \(from 0\) do not overlap .* give --start centres"):
         register_group(lying(*FAR), RIGID, COST)
-    with pytest.raises(InputError, match=r"image 1 \(from 0\) hardly"):
+    with pytest.raises(InputError, match=r"image 1 \(from 0\) does not"):
         register_group(lying(*FAR[:2]), RIGID, COST)
 
 

@@ -68,7 +68,8 @@ def _meet(images: Sequence[Prepared], transforms: Sequence[Transform], common: S
         if shared(pair, transform) < LEAST_OVERLAP:
             apart.append(str(number))
     if apart:
-        which = f"image {apart[0]}" if len(apart) == 1 else f"images {', '.join(apart)}"
+        one = len(apart) == 1
+        which = f"image {apart[0]} (from 0) does" if one else f"images {', '.join(apart)} (from 0) do"
         other = "give --start centres (start='centres')" if start == "headers" else "check their headers"
-        raise InputError(f"{which} (from 0) hardly overlap the first one's grid in world space, where the group is "
-                         f"compared; {other}, or leave them out")  # fmt: skip
+        raise InputError(f"{which} not overlap the grid on which the group is compared, or hardly, in world space; "
+                         f"{other}, or leave them out")  # fmt: skip
