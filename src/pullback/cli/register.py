@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from pullback.cli.options import Parser, UsageError, file, whole
+from pullback.cli.options import Parser, UsageError, file, how_to_run, whole
 from pullback.cli.progress import progress
 from pullback.errors import noted
 
@@ -58,11 +58,8 @@ def parser() -> Parser:
     also.add_argument("--displacement", action="store_true", help="write displacement.nii.gz, a vector at each voxel")
     also.add_argument("--report", action="store_true", help="write report.html, one page to judge the result by")
 
-    run = p.add_argument_group("how to run")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    run.add_argument("--threads", metavar="N", type=whole, help="CPU threads (default: as many as torch takes)")
+    run = how_to_run(p)
     run.add_argument("--seed", metavar="N", type=whole, default=0, help="of every random choice (default: %(default)s)")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     return p
 
 

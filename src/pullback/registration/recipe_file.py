@@ -38,7 +38,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.LevenbergMarquardt,
         optimise.StochasticDescent,
     ),
-    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
+    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline, optimise.Smoothed),
     Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Predict),
     energy.Similarity: (
         energy.MSE,

@@ -210,6 +210,7 @@ class Optimise(Stage):
             unit_mm=unit_mm,
             tolerance=self.schedule.tolerance,
             shortest_mm=self.schedule.shortest_voxels * unit_mm,
+            least_gradient=self.schedule.least_gradient,
             watch=told,
         )
 

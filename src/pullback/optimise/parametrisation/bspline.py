@@ -62,7 +62,11 @@ class BSpline(Parametrisation):
 
     def build(self, params: Params) -> Transform:
         """See `Parametrisation`."""
-        return params.initial @ Spline(params.values, self._control(params.space))
+        return params.initial @ self.spline(params)
+
+    def spline(self, params: Params) -> Spline:
+        """The update alone, without what it is relative to."""
+        return Spline(params.values, self._control(params.space))
 
     def refine(self, params: Params, space: Space) -> Params:
         """See `Parametrisation`: by least squares, and exactly where the step between control points is halved."""
