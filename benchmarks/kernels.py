@@ -55,6 +55,7 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
     places, coarse = ops.resize(field, few).contiguous() / 2, tuple(max(1, n // 2) for n in size)
     features, there = (ops.abreast(torch.rand(1, 12, *s, generator=generator)) for s in (coarse, few))
     apart = 1.5 * identity
+    vectors = ops.resize(field, coarse)
     return {
         "sample": (lambda: ops.sample(moving, identity, field, mix), d + 1, 1),
         "sample + gradient": (lambda: backward(read, field), 2 * d + 3, d + 1),
@@ -64,6 +65,8 @@ def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, i
         "sample nearest": (lambda: ops.sample(moving, identity, field, mix, interpolation="nearest"), d + 1, 1),
         "sample cubic": (lambda: cubic(field), d + 1, 1),
         "sample cubic + gradient": (lambda: backward(cubic, field), 2 * d + 3, d + 1),
+        "sample_coarse": (lambda: ops.sample_coarse(moving, identity, vectors, mix, size), 1 + d / 2**d, 1),
+        "force_coarse": (lambda: ops.force_coarse(fixed, moving, mix, coarse), 2, d / 2**d),
         "inside": (lambda: ops.inside(size, identity, field, mix), d, 1),
         "compose": (lambda: ops.compose(field, field, mix), 2 * d, d),
         "compose + gradient": (lambda: backward(lambda u: ops.compose(u, u, mix), field), 5 * d, 4 * d),

@@ -69,7 +69,7 @@ pb::Splines splines(const int* const first[3], const float* const weights[3], co
 
 }  // namespace
 
-PB_EXPORT int pb_version() { return 7; }
+PB_EXPORT int pb_version() { return 8; }
 
 PB_EXPORT const char* pb_instruction_set() {
   return pb::kLevel == pb::kAvx512 ? "avx512" : pb::kLevel == pb::kAvx2 ? "avx2" : "baseline";
@@ -162,6 +162,34 @@ PB_EXPORT void pb_resize(const float* image, const int64_t size[3], const int32_
                          const int64_t shape[3], float* result, int threads) {
   const pb::Band bands[3] = {{first_z, z, wz}, {first_y, y, wy}, {first_x, x, wx}};
   PB_CALL(resize, (image, grid(size), bands, grid(shape), result, threads))
+}
+
+// The displacement lies on a grid of shape `coarse`; the bands lead from there to the output's.
+PB_EXPORT void pb_sample_coarse(const float* image, const int64_t size[3], int channels, const float* displacement,
+                                const int64_t coarse[3], const int32_t* first_z, const float* z, int wz,
+                                const int32_t* first_y, const float* y, int wy, const int32_t* first_x, const float* x,
+                                int wx, const double* matrix, const double* mix, const int64_t shape[3], int dim,
+                                int clamp, float outside, float* values, int threads) {
+  const pb::Band bands[3] = {{first_z, z, wz}, {first_y, y, wy}, {first_x, x, wx}};
+  PB_CALL(sample_coarse, (image, grid(size), channels, reading(displacement, matrix, mix, shape, dim), grid(coarse), bands,
+                          clamp, outside, values, threads))
+}
+
+PB_EXPORT void pb_inside_coarse(const int64_t size[3], const float* displacement, const int64_t coarse[3],
+                                const int32_t* first_z, const float* z, int wz, const int32_t* first_y, const float* y,
+                                int wy, const int32_t* first_x, const float* x, int wx, const double* matrix,
+                                const double* mix, const int64_t shape[3], int dim, float* mask, int threads) {
+  const pb::Band bands[3] = {{first_z, z, wz}, {first_y, y, wy}, {first_x, x, wx}};
+  PB_CALL(inside_coarse, (grid(size), reading(displacement, matrix, mix, shape, dim), grid(coarse), bands, mask, threads))
+}
+
+// The bands: to the coarse grid along z and x, from it along y.
+PB_EXPORT void pb_force_coarse(const float* warped, const float* gradient, const int64_t size[3], int channels, int dim,
+                               const double* mix, const int32_t* first_z, const float* z, int wz, const int32_t* first_y,
+                               const float* y, int wy, const int32_t* first_x, const float* x, int wx,
+                               const int64_t coarse[3], float* field, int threads) {
+  const pb::Band bands[3] = {{first_z, z, wz}, {first_y, y, wy}, {first_x, x, wx}};
+  PB_CALL(force_coarse, (warped, gradient, grid(size), channels, dim, mix, bands, grid(coarse), field, threads))
 }
 
 PB_EXPORT float pb_largest(const float* field, int components, int64_t count, int threads) {

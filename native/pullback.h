@@ -83,6 +83,14 @@ struct Splines {
   X(void, force, (const float* warped, const float* gradient, Grid size, int channels, int dim, const double* mix,   \
                   float* field, int threads),                                                                      \
     (warped, gradient, size, channels, dim, mix, field, threads))                                                  \
+  X(void, sample_coarse, (const float* image, Grid size, int channels, const Reading& where, Grid coarse,             \
+                          const Band bands[3], int clamp, float outside, float* values, int threads),              \
+    (image, size, channels, where, coarse, bands, clamp, outside, values, threads))                                \
+  X(void, inside_coarse, (Grid size, const Reading& where, Grid coarse, const Band bands[3], float* mask, int threads), \
+    (size, where, coarse, bands, mask, threads))                                                                   \
+  X(void, force_coarse, (const float* warped, const float* gradient, Grid size, int channels, int dim,             \
+                         const double* mix, const Band bands[3], Grid coarse, float* field, int threads),          \
+    (warped, gradient, size, channels, dim, mix, bands, coarse, field, threads))                                   \
   X(void, smooth, (const float* image, Grid size, const float* const taps[3], const int radius[3], float* result,  \
                    int threads), (image, size, taps, radius, result, threads))                                     \
   X(double, lncc, (const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3],   \

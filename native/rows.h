@@ -14,10 +14,15 @@ namespace PB_ISA {
 // origin[i] + step[i] x + sum_j mix[i][j] displacement_j; axes that the image lacks (z of a 2-D one) stay 0.
 class Row {
  public:
-  Row(const Reading& where, int64_t z, int64_t y) : where_(where), nx_(where.shape[2]) {
+  Row(const Reading& where, int64_t z, int64_t y) : Row(where, z, y, where.displacement, 0) {
+    pitch_ = where.shape[0] * where.shape[1] * nx_;
+    if (displacement_) displacement_ += at_;
+  }
+
+  // With a displacement of its own along the row: component j begins j * pitch later.
+  Row(const Reading& where, int64_t z, int64_t y, const float* displacement, int64_t pitch)
+      : displacement_(displacement), pitch_(pitch), nx_(where.shape[2]), at_((z * where.shape[1] + y) * nx_) {
     const int dim = where.dim, skip = 3 - dim;
-    plane_ = where.shape[0] * where.shape[1] * nx_;
-    at_ = (z * where.shape[1] + y) * nx_;
     for (int i = 0; i < dim; ++i) {
       const double* row = where.matrix + i * (dim + 1);
       const double origin = (dim == 3 ? row[0] * static_cast<double>(z) : 0.0) + row[dim - 2] * static_cast<double>(y) + row[dim];
@@ -35,13 +40,13 @@ class Row {
     const int64_t n = nx_ - x;
     const Lanes place = all(static_cast<float>(x)) + ramp();
     for (int i = 3 - Dim; i < 3; ++i) p[i] = origin_[i] + step_[i] * place;
-    if (!where_.displacement) return;
-    const float* u = where_.displacement + at_ + x;
-    const Lanes u0 = load_some(u, n), u1 = load_some(u + plane_, n);
+    if (!displacement_) return;
+    const float* u = displacement_ + x;
+    const Lanes u0 = load_some(u, n), u1 = load_some(u + pitch_, n);
     if (Dim == 2) {
       for (int i = 1; i < 3; ++i) p[i] += mix_[i][0] * u0 + mix_[i][1] * u1;
     } else {
-      const Lanes u2 = load_some(u + 2 * plane_, n);
+      const Lanes u2 = load_some(u + 2 * pitch_, n);
       for (int i = 0; i < 3; ++i) p[i] += mix_[i][0] * u0 + mix_[i][1] * u1 + mix_[i][2] * u2;
     }
   }
@@ -55,8 +60,8 @@ class Row {
   }
 
  private:
-  const Reading& where_;
-  int64_t nx_, plane_, at_;
+  const float* displacement_;
+  int64_t pitch_, nx_, at_;
   float origin_[3] = {0, 0, 0}, step_[3] = {0, 0, 0}, mix_[3][3] = {};
 };
 

@@ -70,6 +70,12 @@ def results(size: tuple[int, ...]) -> Iterator[tuple[str, tuple[Tensor, ...]]]:
         yield f"ffd_sample {name}", gradients(lambda c, u, a=at: ops.ffd_sample(c, a, u, mix), spline, places)
     yield "smooth", (ops.smooth(field, [1.7, 0.5, 2.6][:d]),)
     yield "force", (ops.force(image, image.flip(2), mix),)
+    for name, coarse in (("half", tuple((n + 1) // 2 for n in size)), ("third", tuple(n // 3 for n in size))):
+        vectors = 9 * random(1, d, *coarse, seed=8) - 4.5
+        for outside in (None, 0.0):
+            yield f"sample {name} {outside}", (ops.sample_coarse(image, matrix, vectors, mix, size, outside),)
+        yield f"inside {name}", (ops.inside(size, matrix, vectors, mix, shape=size),)
+        yield f"force {name}", (ops.force_coarse(image, image.flip(2), mix, coarse),)
     yield "inside", (ops.inside(size, matrix, field, mix),)
     yield "largest", (torch.tensor(ops.largest(field[0])),)
     yield "mind", (ops.mind(fixed, (1,) * d, (2,) * d),)

@@ -95,18 +95,23 @@ class Compared:
         """What the regulariser adds; 0 where there is none."""
         return sum(self._penalty(part) for part in self._penalised(transform))
 
-    def loss_and_force(self, transform: Transform) -> tuple[float, Field]:
+    def loss_and_force(self, transform: Transform, space: Space | None = None) -> tuple[float, Field]:
         """The energy, and its gradient with respect to a small displacement s that comes first: transform(x + s(x)).
 
         That is the direction for steps that are composed; the gradient with respect to the transform's own field turns
         with the field's Jacobian. The similarity's part needs no gradient of the reading, see `ops.force`; the
         regulariser's is taken with respect to the field, which is the same where the field is small.
 
+        Args:
+            transform: fixed world -> moving world.
+            space: the grid of the displacement, and of the gradient; that of the fixed image by default.
+
         Returns:
             The energy, and (D, *space.shape): energy per mm, along the world axes.
         """
-        total, force = self.parts[0].loss_and_force(transform, self.space)
-        for loss, more in (part.loss_and_force(transform, self.space) for part in self.parts[1:]):
+        space = self.space if space is None else space
+        total, force = self.parts[0].loss_and_force(transform, space)
+        for loss, more in (part.loss_and_force(transform, space) for part in self.parts[1:]):
             total, force = total + loss, force + more
         found = self._penalised(transform)
         total += sum(float(self._penalty(part).detach()) for part in found[:-1])

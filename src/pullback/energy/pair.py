@@ -12,11 +12,15 @@ from pullback import ops
 from pullback.energy.landmarks import Landmarks
 from pullback.space import Space
 from pullback.transforms import Displacement, Transform
-from pullback.transforms.apply import Reading, reading
-from pullback.typing import Batch
+from pullback.transforms.apply import Reading, reading, reading_coarse
+from pullback.typing import Batch, Shape
 
 Key: TypeAlias = tuple[str | None, str | None]
 """(images, mask): the names under which a term knows what it compares; None for the two images themselves, unmasked."""
+
+
+ENOUGH = 1 << 21
+"""So many voxels tell what share of an image lies in another one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +56,21 @@ class Pair:
 
 def overlap(pair: Pair, transform: Transform) -> float:
     """The share of the fixed image's (weighted) voxels that are pulled from inside the moving image."""
+    if pair.fixed_weight is None and pair.moving_weight is None and pair.scatter is None:
+        return 1.0 if pair.covered else _share_inside(pair, transform)
     weight = counted_weight(pair, where_read(pair, transform))
     if weight is None:
         return 1.0
     return float(weight.sum()) / max(_counted(pair.fixed_weight, pair.fixed_space), 1e-6)
+
+
+def _share_inside(pair: Pair, transform: Transform) -> float:
+    """The share of voxels that are pulled from inside; of millions, that of an even part of them."""
+    space = pair.fixed_space
+    while space.count > ENOUGH:
+        space = space.resized([(n + 1) // 2 for n in space.shape])
+    where = reading(transform, pair.moving_space, space)
+    return float(ops.inside(pair.moving_space.shape, *where, shape=space.shape).mean())
 
 
 def shared(pair: Pair, transform: Transform) -> float:
@@ -69,6 +84,20 @@ def where_read(pair: Pair, transform: Transform) -> Reading:
     """Where the moving image is read for each voxel of the fixed one."""
     moved = transform if pair.scatter is None else transform @ pair.scatter
     return reading(moved, pair.moving_space, pair.fixed_space)
+
+
+def where_coarsely(pair: Pair, transform: Transform) -> Reading:
+    """The same, with a displacement on a coarser grid left there: for what is not differentiated in it."""
+    coarse = None if pair.scatter is not None else reading_coarse(transform, pair.moving_space, pair.fixed_space)
+    return where_read(pair, transform) if coarse is None else coarse
+
+
+def pulled(image: Batch, where: Reading, shape: Shape) -> Batch:
+    """An image pulled back from where it is read; not differentiable where the displacement is coarser than `shape`."""
+    matrix, displacement, mix = where
+    if displacement is None or tuple(displacement.shape[2:]) == tuple(shape):
+        return ops.sample(image, *where, shape=shape)
+    return ops.sample_coarse(image, matrix, displacement, mix, shape)
 
 
 def _counted(weight: Batch | None, space: Space) -> float:
@@ -91,7 +120,7 @@ def counted_weight(pair: Pair, where: Reading) -> Batch | None:
     with torch.no_grad():
         weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)
         if pair.moving_weight is not None:
-            weight = weight * ops.sample(pair.moving_weight, *where, shape=shape)
+            weight = weight * pulled(pair.moving_weight, where, shape)
         elif pair.fixed_weight is None and float(weight.min()) == 1:
             return None
         return weight if pair.fixed_weight is None else weight * pair.fixed_weight

@@ -9,10 +9,11 @@ import torch
 
 from pullback import ops
 from pullback.energy.landmarks import Landmarks
-from pullback.energy.pair import Pair, counted_weight, where_read
+from pullback.energy.pair import Pair, counted_weight, pulled, where_coarsely, where_read
 from pullback.energy.similarity import LandmarkDistance, Similarity
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
+from pullback.transforms.apply import coarser
 from pullback.typing import Field, Float, PointsTensor, Tensor
 
 
@@ -33,8 +34,13 @@ class ImagePart:
     def loss(self, transform: Transform) -> Float[Tensor, ""]:
         """The addend, differentiable in the transform's tensors."""
         pair = self.pair
-        where = where_read(pair, transform)
         measure = self.similarity.on(pair.fixed_space)
+        if not torch.is_grad_enabled():
+            where = where_coarsely(pair, transform)
+            if where[1] is not None and tuple(where[1].shape[2:]) != pair.fixed_space.shape:
+                warped = pulled(pair.moving, where, pair.fixed_space.shape)
+                return self._weighed(measure.loss(pair.fixed, warped, counted_weight(pair, where))[0])
+        where = where_read(pair, transform)
         return self._weighed(measure.loss_read(pair.fixed, pair.moving, where, counted_weight(pair, where))[0])
 
     def loss_and_force(self, transform: Transform, space: Space) -> tuple[float, Field]:
@@ -47,15 +53,17 @@ class ImagePart:
             space: the grid of the displacement, and of the gradient.
         """
         pair = self.pair
+        here = pair.fixed_space
         with torch.no_grad():
-            where = where_read(pair, transform)
-            warped = ops.sample(pair.moving, *where, shape=pair.fixed_space.shape)
-            weight = counted_weight(pair, where)
+            where = where_coarsely(pair, transform)
+            warped, weight = pulled(pair.moving, where, here.shape), counted_weight(pair, where)
         warped.requires_grad_()
-        loss = self._weighed(self.similarity.on(pair.fixed_space).loss(pair.fixed, warped, weight)[0])
+        loss = self._weighed(self.similarity.on(here).loss(pair.fixed, warped, weight)[0])
         (gradient,) = torch.autograd.grad(loss, warped)
-        force = ops.force(warped, gradient, pair.fixed_space.inverse[:-1, :-1])[0]
-        return float(loss.detach()), carried(force, pair.fixed_space, space)
+        if coarser(space, here):
+            return float(loss.detach()), ops.force_coarse(warped, gradient, here.inverse[:-1, :-1], space.shape)[0]
+        force = ops.force(warped, gradient, here.inverse[:-1, :-1])[0]
+        return float(loss.detach()), carried(force, here, space)
 
     def _weighed(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         return loss if self.weight == 1 else self.weight * loss

@@ -12,6 +12,7 @@ from pullback.ops.exponential import exponential
 from pullback.ops.ffd import ffd, ffd_fit
 from pullback.ops.ffd_sample import ffd_points, ffd_sample, ffd_slopes
 from pullback.ops.force import force
+from pullback.ops.force_coarse import force_coarse
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
@@ -23,6 +24,7 @@ from pullback.ops.ncc import ncc
 from pullback.ops.pair_sums import PairSums, pair_sums
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
+from pullback.ops.sample_coarse import sample_coarse
 from pullback.ops.sampled_mse import abreast, sampled_mse
 from pullback.ops.smooth import smooth
 
@@ -39,6 +41,7 @@ __all__ = [
     "ffd_sample",
     "ffd_slopes",
     "force",
+    "force_coarse",
     "inside",
     "jacobian",
     "joint_histogram",
@@ -52,6 +55,7 @@ __all__ = [
     "resize",
     "reused",
     "sample",
+    "sample_coarse",
     "sample_points",
     "sampled_mse",
     "smooth",

@@ -25,6 +25,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "compose": ("cpu", "reference"),
     "smooth": ("cpu", "reference"),
     "force": ("cpu", "reference"),
+    "sample_coarse": ("cpu", "reference"),
+    "force_coarse": ("cpu", "reference"),
     "largest": ("cpu", "reference"),
     "mse": ("cpu", "reference"),
     "sampled_mse": ("cpu", "reference"),

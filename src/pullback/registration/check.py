@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from pullback.errors import InputError, SpaceError
@@ -44,13 +46,13 @@ def _check_mask(name: str, image: Image, mask: Image) -> None:
 
 
 def _check_image(name: str, image: Image) -> None:
-    bad = int((~torch.isfinite(image.data)).sum())
-    if bad:
+    low, high = (float(end) for end in torch.aminmax(image.data))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        bad = int((~torch.isfinite(image.data)).sum())
         raise InputError(f"the {name} image has {bad} voxels that are NaN or infinite; replace them first, for example "
                          "by 0 with a mask over them")  # fmt: skip
     if sorted(image.space.shape)[-2] < FEWEST_VOXELS:  # a stack may have few slices, or a single one
         raise InputError(f"the {name} image is too small to register: {image.space!r}; two of its axes need at least "
                          f"{FEWEST_VOXELS} voxels")  # fmt: skip
-    low, high = float(image.data.min()), float(image.data.max())
     if low == high:
         raise InputError(f"the {name} image is constant (every voxel is {low:g}): there is nothing to align")

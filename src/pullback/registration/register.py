@@ -119,19 +119,37 @@ def _quality(pair: Pair, path: tuple[Transform, ...], seen: Compared, space: Spa
     """Figures on the last of the transforms that the stages went through, and the loss where they set out."""
     transform = path[-1]
     fine = space if space.count <= MANY_VOXELS else pair.fixed_space
-    with torch.no_grad():
+    with torch.no_grad(), ops.reused():
         before, after = (float(seen.loss(t)) for t in (_first_meeting(pair, path), transform))
-        displacement = transform.displace(fine).to(torch.float32)
-        volume = jacobian_map(displacement, fine)
+    with torch.no_grad(), ops.reused():  # apart, so that the memory of the images that were warped is free again
+        planes = max(1, MANY_VOXELS * fine.shape[0] // fine.count)
+        starts = range(0, fine.shape[0], planes)
+        parts = torch.tensor(
+            [_of_planes(transform, fine, k, min(k + planes, fine.shape[0])) for k in starts], dtype=torch.float64
+        )
+    least, most, folded, farthest = parts.unbind(dim=1)
     return Quality(
         loss_before=before,
         loss_after=after,
         overlap=overlap(pair, transform),
-        jacobian_min=float(volume.min()),
-        jacobian_max=float(volume.max()),
-        fold_percent=100 * float((volume <= 0).to(torch.float32).mean()),
-        displacement_mm=ops.largest(displacement),
+        jacobian_min=float(least.min()),
+        jacobian_max=float(most.max()),
+        fold_percent=100 * float(folded.sum()) / fine.count,
+        displacement_mm=float(farthest.max()),
     )
+
+
+def _of_planes(transform: Transform, space: Space, first: int, last: int) -> tuple[float, float, int, float]:
+    """Of a few planes of a grid, so that no field of the whole is made.
+
+    Returns:
+        The Jacobian determinant's least and greatest value, how often it folds, and the longest displacement.
+    """
+    low, high = max(first - 1, 0), min(last + 1, space.shape[0])
+    cut = space.crop([low, *[0] * (space.dimension - 1)], [high, *space.shape[1:]])
+    displacement = transform.displace(cut).to(torch.float32)
+    volume = jacobian_map(displacement, cut)[first - low : last - low]
+    return float(volume.min()), float(volume.max()), int((volume <= 0).sum()), ops.largest(displacement)
 
 
 def _first_meeting(pair: Pair, path: tuple[Transform, ...]) -> Transform:

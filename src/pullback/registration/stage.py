@@ -198,7 +198,7 @@ class Optimise(Stage):
         objective = Objective(
             lambda p: there.loss(self.model.build(p)),
             self.model,
-            (lambda p: there.loss_and_force(self.model.build(p))) if self.model.composed else None,
+            (lambda p: there.loss_and_force(self.model.build(p), p.space)) if self.model.composed else None,
             curved=self._curved(there),
             redraw=partial(self._redrawn, compared) if self.samples is not None else None,
         )

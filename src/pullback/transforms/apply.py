@@ -1,5 +1,6 @@
 """Pull images and labels back through a transform: warped(x) = moving(transform(x))."""
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import torch
@@ -8,6 +9,9 @@ from pullback import ops
 from pullback.errors import SpaceError
 from pullback.image import Image, Labels
 from pullback.space import Space
+from pullback.transforms.affine import Affine
+from pullback.transforms.composite import Composite
+from pullback.transforms.displacement import Displacement
 from pullback.transforms.split import split
 from pullback.transforms.transform import Transform
 from pullback.typing import Batch, Interpolation, Matrix, Tensor
@@ -36,8 +40,12 @@ def resample(
         SpaceError: image, transform and grid are not of one dimension.
     """
     _check(image.space, transform, onto)
-    matrix, displacement, mix = reading(transform, image.space, onto)
     device = image.data.device
+    coarse = reading_coarse(transform, image.space, onto) if interpolation == "linear" else None
+    if coarse is not None and not (image.data.requires_grad or coarse[1].requires_grad):
+        field = coarse[1].to(device, image.data.dtype)
+        return Image(ops.sample_coarse(image.data[None], coarse[0], field, coarse[2], onto.shape, outside)[0], onto)
+    matrix, displacement, mix = reading(transform, image.space, onto)
     data = ops.sample(
         image.data[None],
         matrix,
@@ -99,6 +107,29 @@ def reading(transform: Transform, moving: Space, onto: Space) -> Reading:
     affine, field = split(transform, onto)
     into = moving.inverse @ affine.matrix
     return (into @ onto.matrix)[:-1], None if field is None else field[None], into[:-1, :-1]
+
+
+def reading_coarse(transform: Transform, moving: Space, onto: Space) -> tuple[Matrix, Batch, Matrix] | None:
+    """As `reading`, with the displacement on its own grid where that is coarser and covers `onto`; else None.
+
+    For `ops.sample_coarse`: the fine displacement is not made.
+    """
+    parts = transform.parts if isinstance(transform, Composite) else (transform,)
+    field, before = parts[-1], parts[:-1]
+    affine = before[0] if before else Affine.identity(transform.dimension)
+    if len(before) > 1 or not isinstance(field, Displacement) or not isinstance(affine, Affine):
+        return None
+    if not coarser(field.space, onto):
+        return None
+    into = moving.inverse @ affine.matrix
+    return (into @ onto.matrix)[:-1], field.field[None], into[:-1, :-1]
+
+
+@lru_cache(maxsize=16)
+def coarser(space: Space, fine: Space) -> bool:
+    """Whether a grid is another one cut into fewer voxels, along no axis into more."""
+    no_finer = all(n <= m for n, m in zip(space.shape, fine.shape, strict=True))
+    return no_finer and space.shape != fine.shape and fine.resized(space.shape).same_as(space)
 
 
 def _check(space: Space, transform: Transform, onto: Space) -> None:

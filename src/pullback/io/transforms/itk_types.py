@@ -16,9 +16,12 @@ from pullback.io.geometry import field_from_itk, field_to_itk, other_side
 from pullback.io.limits import check_memory
 from pullback.io.transforms.itk_bspline import bspline_from_itk, bspline_to_itk
 from pullback.io.transforms.itk_grid import fixed_from_space, grid_from_fixed
+from pullback.space import Space
 from pullback.transforms import Affine, BSpline, Displacement, Transform
 
 Array = np.ndarray
+FEW = 1_000_000
+"""So many voxels of a field are sampled at a time."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,20 @@ def from_affine(transform: Affine) -> Record:
     return Record(f"AffineTransform_double_{d}_{d}", parameters, np.zeros(d))
 
 
-def from_displacement(transform: Displacement) -> Record:
-    """A DisplacementFieldTransform with float32 parameters."""
-    d, fixed = transform.dimension, fixed_from_space(transform.space)
-    return Record(f"DisplacementFieldTransform_double_{d}_{d}", field_to_itk(transform.field).ravel(), fixed)
+def from_displacement(transform: Displacement, onto: Space | None = None) -> Record:
+    """A DisplacementFieldTransform with float32 parameters, on another grid if one is given."""
+    space = transform.space if onto is None else onto
+    d, fixed = transform.dimension, fixed_from_space(space)
+    name = f"DisplacementFieldTransform_double_{d}_{d}"
+    if onto is None:
+        return Record(name, field_to_itk(transform.field).ravel(), fixed)
+    vectors = np.empty((*space.shape, d), np.float32)
+    planes = max(1, FEW * space.shape[0] // space.count)
+    for first in range(0, space.shape[0], planes):  # a few planes at a time: no second field of the whole
+        last = min(first + planes, space.shape[0])
+        cut = space.crop([first, *[0] * (d - 1)], [last, *space.shape[1:]])
+        vectors[first:last] = field_to_itk(transform.displace(cut).float())
+    return Record(name, vectors.ravel(), fixed)
 
 
 def from_bspline(transform: BSpline) -> Record:

@@ -47,15 +47,21 @@ def to_records(transform: Transform, onto: Space | None) -> list[Record]:
     """
     parts = transform.parts if isinstance(transform, Composite) else (transform,)
     if onto is not None and not _written_as_it_is(parts, onto):
+        *later, first = parts
+        if isinstance(first, Displacement) and all(isinstance(part, Affine) for part in later):
+            return _composite([*map(_record, later), from_displacement(first, onto)], transform.dimension)
         affine, field = split(transform, onto)
         whole = affine if field is None else chain(affine, Displacement(field.detach().float(), onto))
         parts = whole.parts if isinstance(whole, Composite) else (whole,)
-    records = [_record(part) for part in parts]
+    return _composite([_record(part) for part in parts], transform.dimension)
+
+
+def _composite(records: list[Record], dimension: int) -> list[Record]:
+    """A single record as it is; several after one that says that they follow each other."""
     if len(records) == 1:
         return records
-    d = transform.dimension
     nothing = np.zeros(0)
-    return [Record(f"CompositeTransform_double_{d}_{d}", nothing, nothing), *records]
+    return [Record(f"CompositeTransform_double_{dimension}_{dimension}", nothing, nothing), *records]
 
 
 def _written_as_it_is(parts: tuple[Transform, ...], onto: Space) -> bool:

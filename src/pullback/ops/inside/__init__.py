@@ -20,9 +20,10 @@ def inside(
     Args:
         size: the image's spatial shape.
         matrix: (D, D+1) output voxel -> image voxel, or (b, D, D+1).
-        displacement: (b, D, *shape), added through `mix`.
+        displacement: (b, D, *shape), added through `mix`; or on a coarser grid over the same field of view, see
+            `sample_coarse`, where a shape is given.
         mix: (D, D), what one unit of displacement is in image voxels; the identity by default.
-        shape: the output's spatial shape; taken from the displacement where there is one.
+        shape: the output's spatial shape; that of the displacement by default.
 
     Returns:
         (b, 1, *shape); not differentiable.
@@ -30,9 +31,10 @@ def inside(
     Raises:
         InputError: neither shape nor displacement is given.
     """
-    shape = shape if displacement is None else tuple(displacement.shape[2:])
-    if shape is None:
+    if shape is None and displacement is None:
         raise InputError("inside needs an output shape or a displacement")
+    shape = tuple(displacement.shape[2:]) if shape is None and displacement is not None else shape
+    assert shape is not None
     mix = torch.eye(len(size), dtype=matrix.dtype, device=matrix.device) if mix is None else mix
     like = torch.empty(0, dtype=torch.float32, device=matrix.device) if displacement is None else displacement
     with torch.no_grad():

@@ -14,6 +14,8 @@ available = _native.missing
 LEVEL_STRIDE = 61
 """The level that is taken off both images for the sake of rounding may be estimated from every 61st voxel."""
 
+PART = 1 << 20
+
 
 def supports(fixed: Tensor, warped: Tensor, *weight: Tensor) -> bool:
     """See `pullback.ops._dispatch`; the gradient with respect to the fixed image is the reference's."""
@@ -43,7 +45,7 @@ class _LNCC(torch.autograd.Function):
         loss = torch.empty(batch, dtype=torch.float64)
         for k in range(batch):
             w = None if weight is None else weight[k % len(weight), 0]
-            total = float(fixed[0, 0].numel() if w is None else w.sum(dtype=torch.float64)) * fixed.shape[1]
+            total = (fixed[0, 0].numel() if w is None else _total(w)) * fixed.shape[1]
             parts = [
                 _one(fixed[k % len(fixed), c], warped[k % len(warped), c], w, radius, level, max(total, 1e-6),
                      None if gradient is None else gradient[k, c])
@@ -61,6 +63,12 @@ class _LNCC(torch.autograd.Function):
         if ctx.rows != len(gradient):
             gradient = gradient.sum(dim=0, keepdim=True)
         return None, gradient, None, None, None
+
+
+def _total(weight: Tensor) -> float:
+    """The sum in double precision, a part at a time: torch would make a copy of the whole in it."""
+    flat = weight.flatten()
+    return sum(float(flat[k : k + PART].sum(dtype=torch.float64)) for k in range(0, len(flat), PART))
 
 
 def _one(

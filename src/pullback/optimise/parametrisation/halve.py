@@ -17,7 +17,7 @@ def halved(model: Parametrisation) -> Halved:
     Raises:
         RecipeError: the model cannot be halved.
     """
-    if isinstance(model, Greedy) and model.gradient_of == "warped":
+    if isinstance(model, Greedy) and model.gradient_of == "warped" and model.spacing_voxels == 1:
         return HalvedGreedy(model)
     if isinstance(model, SVF):
         return HalvedSVF(model)
@@ -27,6 +27,6 @@ def halved(model: Parametrisation) -> Halved:
         return HalvedBSpline(model)
     if isinstance(model, Smoothed):
         return HalvedSmoothed(model, halved(model.model))
-    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (with the gradient of the warped "
-                      "image), SVF, either of them Smoothed, BSpline or Linear (but affine_without_shear); got "
+    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (gradient of the warped image, "
+                      "spacing_voxels 1), SVF, either of them Smoothed, BSpline or Linear (but affine_without_shear); got "
                       f"{model!r}")  # fmt: skip

@@ -16,13 +16,15 @@ class Params:
 
     Attributes:
         values: what is optimised; scaled so that a change of 1 moves voxels by about 1 mm.
-        space: the fixed image's grid at this level.
+        space: the fixed image's grid at this level, or a coarser one that carries the values of a dense field.
         initial: the transform that stays as it is; the update comes on the fixed side of it: `initial @ update`.
+        unit_mm: voxel size of the level, where `space` is coarser.
     """
 
     values: Tensor
     space: Space
     initial: Transform
+    unit_mm: float | None = None
 
 
 class Parametrisation(ABC):

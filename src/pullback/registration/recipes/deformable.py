@@ -19,7 +19,9 @@ def deformable() -> Recipe:
             linear_stage("rigid", finest=4),
             linear_stage("affine", finest=2),
             Optimise(
-                Greedy(smooth_update_voxels=2.75, smooth_total_voxels=0.5),  # wide fluid steps, a little elasticity
+                Greedy(  # wide fluid steps, a little elasticity; a field this smooth needs no vector at every voxel
+                    smooth_update_voxels=2.6, smooth_total_voxels=0.7, spacing_voxels=2.0
+                ),
                 Energy(LNCC(radius_voxels=2)),  # local: shading and gain do not matter
                 GradientDescent(step_voxels=0.5),  # half a voxel a step cannot fold
                 Schedule(
@@ -27,7 +29,7 @@ def deformable() -> Recipe:
                         Level(4, steps=100),
                         Level(2, steps=60),
                         Level(1.4, steps=15),  # nearly as sharp as 1, at a third of its cost
-                        Level(1, steps=5),
+                        Level(1, steps=7),
                     )
                 ),
             ),

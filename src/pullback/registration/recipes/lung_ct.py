@@ -21,7 +21,7 @@ def lung_ct() -> Recipe:
             ConvexSearch(reach_mm=20.0, spacing_mm=6.0, shrink=2.0),
             ConvexSearch(reach_mm=8.0, spacing_mm=4.0, shrink=2.0),
             Optimise(
-                Greedy(smooth_update_voxels=2.75, smooth_total_voxels=0.5),  # as in `deformable`
+                Greedy(smooth_update_voxels=2.75, smooth_total_voxels=0.5),  # as wide as in `deformable`
                 Energy(LNCC(radius_voxels=2)),  # lung gets brighter as it empties: no measure of brightness itself
                 GradientDescent(step_voxels=0.5),
                 Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=5))),
