@@ -27,6 +27,6 @@ def halved(model: Parametrisation) -> Halved:
         return HalvedBSpline(model)
     if isinstance(model, Smoothed):
         return HalvedSmoothed(model, halved(model.model))
-    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (gradient of the warped image, "
-                      "spacing_voxels 1), SVF, either of them Smoothed, BSpline or Linear (but affine_without_shear); got "
-                      f"{model!r}")  # fmt: skip
+    raise RecipeError("a symmetric stage needs a model that can be halved: Greedy (gradient of the warped image, "
+                      "spacing_voxels 1), SVF, either of them Smoothed, BSpline or Linear (but affine_without_shear); "
+                      f"got {model!r}")  # fmt: skip
