@@ -13,7 +13,7 @@ DOCS_STAMP := $(VENV)/.stamp-docs
 SITE  := docs/_build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test examples docs tutorial lint format types layers check clean bench-peers bench-accuracy
+.PHONY: help setup demo test triton examples docs tutorial lint format types layers check clean bench-peers bench-accuracy
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,10 @@ demo: $(STAMP)  ## register the built-in example, write a report, say where it i
 
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --ignore=tests/docs $(ARGS)
+
+triton: $(STAMP)  ## check the GPU kernels on this CPU, by Triton's interpreter (installs triton, 190 MB)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt triton
+	@TRITON_INTERPRET=1 $(BIN)/python -m pytest -n $(WORKERS) tests/contracts/test_kernels.py -k cuda $(ARGS)
 
 examples: $(STAMP)  ## run every example of the README, the pages in docs/ and the docstrings
 	@$(BIN)/python -m pytest -n $(WORKERS) tests/docs $(ARGS)
@@ -50,7 +54,7 @@ types: $(STAMP)  ## check the types (mypy)
 layers: $(STAMP)  ## check who imports whom (import-linter)
 	@$(BIN)/lint-imports
 
-check: test lint types layers examples tutorial docs  ## everything that CI checks
+check: test triton lint types layers examples tutorial docs  ## everything that CI checks
 
 bench-peers: $(STAMP)  ## compare with other tools, see docs/benchmarks.md (QUICK=1, STEPS="...", SIZE="192 224 192", REPEATS=3)
 	@$(BIN)/python benchmarks/peers/environments.py

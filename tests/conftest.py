@@ -10,7 +10,9 @@ import jaxtyping
 import pytest
 import torch
 
-WITH_TENSORS = ("ops", "space", "image", "transforms", "energy", "optimise", "evaluate", "phantom")
+SRC = Path(__file__).parents[1] / "src" / "pullback"
+OPS = sorted(f"ops.{path.stem}" for path in (SRC / "ops").iterdir() if path.stem != "_triton")  # Triton compiles those
+WITH_TENSORS = (*OPS, "space", "image", "transforms", "energy", "optimise", "evaluate", "phantom")
 UNCHECKED = {"registration", "end_to_end", "real_data", "learn"}  # folders of tests
 jaxtyping.install_import_hook(
     [f"pullback.{name}" for name in WITH_TENSORS],

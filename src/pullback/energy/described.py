@@ -56,7 +56,8 @@ def _in_step(pair: Pair, transform: Transform) -> Pair:
         return pair
     space = _cover(Space(pair.fixed_space.shape, carried), pair.moving_space)
     matrix = (pair.moving_space.inverse @ space.matrix)[:-1]
-    weight = ops.inside(pair.moving_space.shape, matrix, shape=space.shape).to(pair.moving)
+    weight = ops.inside(pair.moving_space.shape, matrix, shape=space.shape, device=pair.moving.device)
+    weight = weight.to(pair.moving)
     if pair.moving_weight is not None:
         weight = weight * ops.sample(pair.moving_weight, matrix, shape=space.shape)
     whole = bool((weight == 1).all())

@@ -40,7 +40,7 @@ class Side:
 
     def counted(self, where: Reading, grid: Space) -> Batch:
         """How much of what is read counts: inside the image, and its mask there."""
-        weight = ops.inside(self.space.shape, *where, shape=grid.shape).to(self.data)
+        weight = ops.inside(self.space.shape, *where, shape=grid.shape, device=self.data.device).to(self.data)
         return weight if self.weight is None else weight * ops.sample(self.weight, *where, shape=grid.shape)
 
 

@@ -70,7 +70,7 @@ def _share_inside(pair: Pair, transform: Transform) -> float:
     while space.count > ENOUGH:
         space = space.resized([(n + 1) // 2 for n in space.shape])
     where = reading(transform, pair.moving_space, space)
-    return float(ops.inside(pair.moving_space.shape, *where, shape=space.shape).mean())
+    return float(ops.inside(pair.moving_space.shape, *where, shape=space.shape, device=pair.fixed.device).mean())
 
 
 def shared(pair: Pair, transform: Transform) -> float:
@@ -118,9 +118,9 @@ def counted_weight(pair: Pair, where: Reading) -> Batch | None:
     if pair.covered and pair.moving_weight is None:
         return pair.fixed_weight
     with torch.no_grad():
-        weight = ops.inside(pair.moving_space.shape, *where, shape=shape).to(pair.fixed)
+        weight = ops.inside(pair.moving_space.shape, *where, shape=shape, device=pair.fixed.device).to(pair.fixed)
         if pair.moving_weight is not None:
             weight = weight * pulled(pair.moving_weight, where, shape)
-        elif pair.fixed_weight is None and float(weight.min()) == 1:
-            return None
+        elif pair.fixed_weight is None and weight.device.type != "cuda" and float(weight.min()) == 1:
+            return None  # on a GPU it takes longer to know than to count
         return weight if pair.fixed_weight is None else weight * pair.fixed_weight

@@ -41,6 +41,10 @@ class ImagePart:
                 warped = pulled(pair.moving, where, pair.fixed_space.shape)
                 return self._weighed(measure.loss(pair.fixed, warped, counted_weight(pair, where))[0])
         where = where_read(pair, transform)
+        if pair.moving_weight is None and not pair.covered and not (where[1] is not None and where[1].requires_grad):
+            inside = measure.loss_inside(pair.fixed, pair.moving, where, pair.fixed_weight)
+            if inside is not None:
+                return self._weighed(inside[0])
         return self._weighed(measure.loss_read(pair.fixed, pair.moving, where, counted_weight(pair, where))[0])
 
     def loss_and_force(self, transform: Transform, space: Space) -> tuple[float, Field]:
@@ -52,6 +56,11 @@ class ImagePart:
             transform: fixed world -> moving world.
             space: the grid of the displacement, and of the gradient.
         """
+        loss, force = self.pull(transform, space)
+        return float(loss), force
+
+    def pull(self, transform: Transform, space: Space) -> tuple[Float[Tensor, ""], Field]:
+        """The same; the program need not wait for the number."""
         pair = self.pair
         here = pair.fixed_space
         with torch.no_grad():
@@ -61,9 +70,8 @@ class ImagePart:
         loss = self._weighed(self.similarity.on(here).loss(pair.fixed, warped, weight)[0])
         (gradient,) = torch.autograd.grad(loss, warped)
         if coarser(space, here):
-            return float(loss.detach()), ops.force_coarse(warped, gradient, here.inverse[:-1, :-1], space.shape)[0]
-        force = ops.force(warped, gradient, here.inverse[:-1, :-1])[0]
-        return float(loss.detach()), carried(force, here, space)
+            return loss.detach(), ops.force_coarse(warped, gradient, here.inverse[:-1, :-1], space.shape)[0]
+        return loss.detach(), carried(ops.force(warped, gradient, here.inverse[:-1, :-1])[0], here, space)
 
     def _weighed(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         return loss if self.weight == 1 else self.weight * loss

@@ -7,6 +7,7 @@ the caller. Ops know voxels only: no images, no files, no millimetres, no config
 
 from pullback.ops._dispatch import Row, explain, recorded, use_kernels
 from pullback.ops._memory import reused
+from pullback.ops._replay import Replayed
 from pullback.ops.compose import compose
 from pullback.ops.exponential import exponential
 from pullback.ops.ffd import ffd, ffd_fit
@@ -16,7 +17,7 @@ from pullback.ops.force_coarse import force_coarse
 from pullback.ops.inside import inside
 from pullback.ops.jacobian import jacobian
 from pullback.ops.joint_histogram import joint_histogram
-from pullback.ops.largest import largest
+from pullback.ops.largest import largest, longest
 from pullback.ops.lncc import lncc
 from pullback.ops.mind import mind
 from pullback.ops.mse import mse
@@ -25,11 +26,13 @@ from pullback.ops.pair_sums import PairSums, pair_sums
 from pullback.ops.resize import resize
 from pullback.ops.sample import sample, sample_points
 from pullback.ops.sample_coarse import sample_coarse
+from pullback.ops.sampled_histogram import sampled_histogram
 from pullback.ops.sampled_mse import abreast, sampled_mse
 from pullback.ops.smooth import smooth
 
 __all__ = [
     "PairSums",
+    "Replayed",
     "Row",
     "abreast",
     "compose",
@@ -47,6 +50,7 @@ __all__ = [
     "joint_histogram",
     "largest",
     "lncc",
+    "longest",
     "mind",
     "mse",
     "ncc",
@@ -57,6 +61,7 @@ __all__ = [
     "sample",
     "sample_coarse",
     "sample_points",
+    "sampled_histogram",
     "sampled_mse",
     "smooth",
     "use_kernels",

@@ -20,20 +20,21 @@ from torch import Tensor
 from pullback.errors import KernelError
 
 ROWS: dict[str, tuple[str, ...]] = {
-    "sample": ("cpu", "reference"),
-    "inside": ("cpu", "reference"),
-    "compose": ("cpu", "reference"),
-    "smooth": ("cpu", "reference"),
-    "force": ("cpu", "reference"),
-    "sample_coarse": ("cpu", "reference"),
-    "force_coarse": ("cpu", "reference"),
-    "largest": ("cpu", "reference"),
+    "sample": ("cpu", "cuda", "reference"),
+    "inside": ("cpu", "cuda", "reference"),
+    "compose": ("cpu", "cuda", "reference"),
+    "smooth": ("cpu", "cuda", "reference"),
+    "force": ("cpu", "cuda", "reference"),
+    "sample_coarse": ("cpu", "cuda", "reference"),
+    "force_coarse": ("cpu", "cuda", "reference"),
+    "largest": ("cpu", "cuda", "reference"),
     "mse": ("cpu", "reference"),
     "sampled_mse": ("cpu", "reference"),
     "ncc": ("cpu", "reference"),
     "pair_sums": ("cpu", "reference"),
-    "lncc": ("cpu", "reference"),
-    "joint_histogram": ("cpu", "reference"),
+    "lncc": ("cpu", "cuda", "reference"),
+    "joint_histogram": ("cpu", "cuda", "reference"),
+    "sampled_histogram": ("cuda", "reference"),
     "mind": ("cpu", "reference"),
     "ffd": ("cpu", "reference"),
     "ffd_sample": ("cpu", "reference"),
@@ -119,6 +120,18 @@ def recorded() -> Iterator[dict[str, str]]:
         yield log
     finally:
         _log.reset(token)
+
+
+def note(what: str, how: str) -> None:
+    """Record beside the rows that ran what else was done, and how."""
+    log = _log.get()
+    if log is not None:
+        log[what] = how
+
+
+def allows(row: str) -> bool:
+    """Whether rows of this name may be chosen."""
+    return _forced.get() in (None, row)
 
 
 def explain() -> list[Row]:

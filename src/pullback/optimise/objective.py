@@ -24,6 +24,7 @@ class Objective:
         pulled: told of every gradient; nobody by default.
         curved: params -> the loss, its gradient and its Gauss-Newton curvature (n, n), where it is a sum of squares of
             a few numbers.
+        whole: params -> the loss, the preconditioned gradient and its length, where they are found at once.
         redraw: k -> the loss at the k-th set of random places, where places are drawn.
     """
 
@@ -33,6 +34,7 @@ class Objective:
     seen: Callable[[Params, float], None] = lambda params, loss: None
     pulled: Callable[[Tensor], None] | None = None
     curved: Callable[[Params], tuple[float, Tensor, Tensor]] | None = None
+    whole: Callable[[Params], tuple[float, Tensor, float]] | None = None
     redraw: Callable[[int], Callable[[Params], Tensor]] | None = None
 
     def drawn(self, number: int) -> Objective:
@@ -47,8 +49,19 @@ class Objective:
         self._tell(found[1])
         return found
 
+    def value_gradient_length(self, params: Params) -> tuple[float, Tensor, float]:
+        """What `value_and_gradient` gives, and how far the gradient, taken as a step, moves voxels."""
+        if self.whole is not None:
+            found, gradient, length = self.whole(params)
+            self.seen(params, found)
+            return found, gradient, length
+        found, gradient = self.value_and_gradient(params)
+        return found, gradient, self.model.length(gradient)
+
     def value_and_gradient(self, params: Params) -> tuple[float, Tensor]:
         """The loss and its (preconditioned) gradient with respect to the values, or to a step that is composed."""
+        if self.whole is not None:
+            return self.value_gradient_length(params)[:2]
         if self.loss_and_force is not None:
             found, gradient = self.loss_and_force(params)
             self.seen(params, found)

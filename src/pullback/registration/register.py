@@ -27,6 +27,7 @@ from pullback.registration.stage import LEAST_OVERLAP, Optimise, Stage, at_level
 from pullback.registration.symmetric import Symmetric
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
+from pullback.transforms.on_device import on_device
 
 MOST_FOLDING_PERCENT = 0.5
 MANY_VOXELS = 1_000_000
@@ -91,7 +92,9 @@ def register(  # noqa: PLR0913 - the same as the front door
         notes = by_term(similarity, pair, _first_meeting(pair, path), transform)
         outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
     status = _status(outcomes[-1].status, quality, similarity)
-    return Registration(fixed, moving, transform, status, tuple(outcomes), quality, recipe)
+    home = fixed.data.device  # with the images, whatever computed it
+    outcomes = [replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes]
+    return Registration(fixed, moving, outcomes[-1].transform, status, tuple(outcomes), quality, recipe)
 
 
 def _timed(stage: Stage, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch) -> Outcome:
@@ -122,7 +125,8 @@ def _quality(pair: Pair, path: tuple[Transform, ...], seen: Compared, space: Spa
     with torch.no_grad(), ops.reused():
         before, after = (float(seen.loss(t)) for t in (_first_meeting(pair, path), transform))
     with torch.no_grad(), ops.reused():  # apart, so that the memory of the images that were warped is free again
-        planes = max(1, MANY_VOXELS * fine.shape[0] // fine.count)
+        many = MANY_VOXELS if pair.fixed.device.type == "cpu" else fine.count  # a GPU waits for every part
+        planes = max(1, many * fine.shape[0] // fine.count)
         starts = range(0, fine.shape[0], planes)
         parts = torch.tensor(
             [_of_planes(transform, fine, k, min(k + planes, fine.shape[0])) for k in starts], dtype=torch.float64

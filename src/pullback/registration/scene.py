@@ -166,7 +166,7 @@ def _laid(image: Prepared, matrix: Matrix, shape: Shape) -> tuple[Batch, Tensor]
         shape: of the grid.
     """
     into = (image.space.inverse @ matrix)[:-1]
-    weight = ops.inside(image.space.shape, into, shape=shape).to(image.data)
+    weight = ops.inside(image.space.shape, into, shape=shape, device=image.data.device).to(image.data)
     if image.weight is not None:
         weight = weight * ops.sample(image.weight, into, shape=shape)
     return ops.sample(image.data, into, shape=shape), weight[0, 0]

@@ -33,6 +33,7 @@ from pullback.optimise.schedule import level_shape
 from pullback.registration.ends import without_ends
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
+from pullback.registration.replay import replay
 from pullback.registration.scatter import SEED, scattered
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
@@ -200,6 +201,7 @@ class Optimise(Stage):
             self.model,
             (lambda p: there.loss_and_force(self.model.build(p), p.space)) if self.model.composed else None,
             curved=self._curved(there),
+            whole=replay(there, self.model),
             redraw=partial(self._redrawn, compared) if self.samples is not None else None,
         )
         return minimise(

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from pullback.energy.similarity.entropies import entropies
+from pullback.energy.similarity.entropies import Entropies, entropies, entropies_read
 from pullback.energy.similarity.similarity import Similarity
+from pullback.transforms.apply import Reading
 from pullback.typing import Batch, Float, Tensor
 
 
@@ -25,7 +26,18 @@ class MutualInformation(Similarity):
 
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
-        found = entropies(fixed, warped, self.bins, weight)
+        return self._of(entropies(fixed, warped, self.bins, weight)).to(warped.device)
+
+    def loss_inside(
+        self, fixed: Batch, moving: Batch, where: Reading, weight: Batch | None = None
+    ) -> Float[Tensor, " b"] | None:
+        """See `Similarity`."""
+        found = entropies_read(fixed, moving, where, self.bins, weight)
+        return None if found is None else self._of(found)
+
+    def _of(self, found: Entropies) -> Float[Tensor, " b"]:
         if self.normalised:
-            return (1 - 2 * found.information / (found.fixed + found.warped).clamp(min=1e-6)).mean(dim=1)
-        return (found.fixed - found.information).mean(dim=1)
+            loss = 1 - 2 * found.information / (found.fixed + found.warped).clamp(min=1e-6)
+        else:
+            loss = found.fixed - found.information
+        return loss.mean(dim=1)

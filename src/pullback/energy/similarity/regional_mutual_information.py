@@ -43,14 +43,14 @@ class RegionalMutualInformation(Similarity):
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
         shape = tuple(fixed.shape[2:])
-        information = entropy = fixed.new_zeros(())
+        information = entropy = torch.zeros((), dtype=fixed.dtype)
         for part, rim in _parts(shape, self.windows or self._windows(shape)):
             here = rim.to(fixed) if weight is None else rim.to(fixed) * weight[part]
             found = entropies(fixed[part], warped[part], self.bins, here)
-            share = here.flatten(1).sum(dim=1, keepdim=True) / math.prod(shape)
+            share = here.flatten(1).sum(dim=1, keepdim=True).cpu() / math.prod(shape)
             information = information + share * found.information
             entropy = entropy + share * (found.fixed + found.warped)
-        return (1 - 2 * information / entropy.clamp(min=1e-9)).mean(dim=1)
+        return (1 - 2 * information / entropy.clamp(min=1e-9)).mean(dim=1).to(warped.device)
 
     def _windows(self, extent: tuple[float, ...]) -> Shape:
         side = 2 * max(extent) / (self.parts + 1)

@@ -57,6 +57,18 @@ class Similarity(ABC):
         """
         return self.loss(fixed, ops.sample(moving, *where, shape=tuple(fixed.shape[2:])), weight)
 
+    def loss_inside(
+        self, fixed: Batch, moving: Batch, where: Reading, weight: Batch | None = None
+    ) -> Float[Tensor, " b"] | None:
+        """The loss of what is read from inside the moving image, for measures that find out by themselves what that is.
+
+        Returns:
+            (b,), differentiable in a matrix and its mix, on the CPU; None where a measure has no quicker way than
+            `loss_read` with a weight that is 0 outside.
+        """
+        del fixed, moving, where, weight
+        return None
+
     def arranged(self, image: Batch) -> Batch:
         """The same image as `loss_read` reads it fastest, for images that will be read again and again."""
         return image

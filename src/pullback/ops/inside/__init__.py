@@ -14,6 +14,7 @@ def inside(
     mix: Matrix | None = None,
     *,
     shape: Shape | None = None,
+    device: torch.device | None = None,
 ) -> Float[Tensor, "_b 1 *_shape"]:
     """1 where p(v), as `sample` defines it, lies within half a voxel of an image of spatial shape `size`, 0 elsewhere.
 
@@ -24,6 +25,7 @@ def inside(
             `sample_coarse`, where a shape is given.
         mix: (D, D), what one unit of displacement is in image voxels; the identity by default.
         shape: the output's spatial shape; that of the displacement by default.
+        device: where to compute; that of the displacement where there is one, else of the matrix.
 
     Returns:
         (b, 1, *shape); not differentiable.
@@ -36,7 +38,9 @@ def inside(
     shape = tuple(displacement.shape[2:]) if shape is None and displacement is not None else shape
     assert shape is not None
     mix = torch.eye(len(size), dtype=matrix.dtype, device=matrix.device) if mix is None else mix
-    like = torch.empty(0, dtype=torch.float32, device=matrix.device) if displacement is None else displacement
+    device = (matrix.device if device is None else device) if displacement is None else displacement.device
+    like = torch.empty(0, dtype=torch.float32, device=device) if displacement is None else displacement
+    row = _dispatch.choose("inside", like)
     with torch.no_grad():
-        result: Tensor = _dispatch.choose("inside", like)(tuple(size), matrix, displacement, mix, tuple(shape))
+        result: Tensor = row(tuple(size), matrix, displacement, mix, tuple(shape), device)
     return result

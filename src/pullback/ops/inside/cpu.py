@@ -16,9 +16,10 @@ def supports(like: Tensor) -> bool:
 
 
 def inside(
-    size: Shape, matrix: Matrix, displacement: Batch | None, mix: Matrix, shape: Shape
+    size: Shape, matrix: Matrix, displacement: Batch | None, mix: Matrix, shape: Shape, device: torch.device
 ) -> Float[Tensor, "_b 1 *_shape"]:
     """See `pullback.ops.inside`."""
+    del device
     matrices = _native.double(matrix if matrix.ndim == 3 else matrix[None])
     displacement = None if displacement is None else displacement.contiguous()
     batch = max(len(matrices), 1 if displacement is None else len(displacement))

@@ -1,5 +1,7 @@
 """The length of the longest vector of a field: how far a step moves anything."""
 
+import torch
+
 from pullback.ops import _dispatch
 from pullback.typing import Float, Tensor
 
@@ -14,3 +16,8 @@ def largest(field: Float[Tensor, "d *spatial"]) -> float:
         A number; not differentiable.
     """
     return float(_dispatch.choose("largest", field)(field))
+
+
+def longest(field: Float[Tensor, "d *spatial"]) -> Float[Tensor, ""]:
+    """The same number as a tensor on the field's device, for which the program need not wait."""
+    return torch.as_tensor(_dispatch.choose("largest", field)(field), device=field.device)

@@ -3,6 +3,6 @@
 from pullback.typing import Float, Tensor
 
 
-def largest(field: Float[Tensor, "d *spatial"]) -> float:
+def largest(field: Float[Tensor, "d *spatial"]) -> Float[Tensor, ""]:
     """See `pullback.ops.largest`."""
-    return float((field.detach() ** 2).sum(dim=0).max().sqrt())
+    return (field.detach() ** 2).sum(dim=0).max().sqrt()

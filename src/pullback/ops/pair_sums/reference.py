@@ -27,7 +27,7 @@ def pair_sums(
     with torch.enable_grad():
         read = sample(moving, matrix, away, torch.eye(d), shape=shape, interpolation="linear", outside=None)
         (slopes,) = torch.autograd.grad(read.sum(), away)
-    counts = inside(tuple(moving.shape[2:]), matrix, away.detach(), torch.eye(d), shape).to(moving)
+    counts = inside(tuple(moving.shape[2:]), matrix, away.detach(), torch.eye(d), shape, moving.device).to(moving)
     w = (counts if weight is None else counts * weight).double().flatten()
     i = fixed.double().flatten() - level
     change = read.detach().double().flatten() - fixed.double().flatten()

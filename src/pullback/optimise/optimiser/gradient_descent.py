@@ -74,9 +74,8 @@ class GradientDescent(Optimiser):
         """See `Optimiser`."""
         if self.line_search != "none":
             return self._searched(objective, params, state)
-        loss, gradient = objective.value_and_gradient(params)
+        loss, gradient, length = objective.value_gradient_length(params)
         step_mm = state.step_mm / 2 if loss > state.loss else min(state.step_mm * 1.05, state.first_mm)
-        length = objective.model.length(gradient)
         scale = -step_mm / length if length > 0 else 0.0
         if self.momentum == 0:
             params = objective.model.stepped(params, gradient, scale)

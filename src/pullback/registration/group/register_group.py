@@ -169,7 +169,7 @@ def _weight(images: list[Prepared], transforms: list[Transform], space: Space) -
     weight = torch.ones(1, 1, *space.shape, device=images[0].data.device)
     for image, transform in zip(images, transforms, strict=True):
         where = reading(transform, image.space, space)
-        weight = weight * ops.inside(image.space.shape, *where, shape=space.shape).to(weight)
+        weight = weight * ops.inside(image.space.shape, *where, shape=space.shape, device=weight.device).to(weight)
     return weight
 
 
