@@ -51,7 +51,7 @@ def lncc(
         )
     if not (floor > 0 and threshold > 0):
         raise InputError(f"the floor of lncc's variances and its threshold must be positive; got {floor}, {threshold}")
-    result: Tensor = _dispatch.choose("lncc", fixed, warped, weight)(
+    result: Tensor = _dispatch.choose("lncc", fixed, warped, weight, threshold=threshold)(
         fixed, warped, tuple(radius_voxels), weight, floor, threshold
     )
     return result

@@ -1,6 +1,7 @@
 """`lncc` by the compiled kernels: the value and its gradient with respect to the warped image in one sweep."""
 
 import ctypes
+import math
 from typing import Any
 
 import torch
@@ -17,8 +18,9 @@ LEVEL_STRIDE = 61
 PART = 1 << 20
 
 
-def supports(fixed: Tensor, warped: Tensor, *weight: Tensor) -> bool:
+def supports(fixed: Tensor, warped: Tensor, *weight: Tensor, threshold: float = math.inf) -> bool:
     """See `pullback.ops._dispatch`; the gradient with respect to the fixed image is the reference's."""
+    del threshold  # any
     wanted = torch.is_grad_enabled() and any(t.requires_grad for t in (fixed, *weight))
     return _native.suits(fixed, warped, *weight) and not wanted
 
