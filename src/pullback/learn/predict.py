@@ -115,8 +115,10 @@ def predict(
 
 
 def _asked(model: PairNetwork, fixed: Batch, moving: Batch) -> tuple[Batch, Float[Tensor, "_d _columns"] | None]:
-    """What a network says about each pair of a batch, and its first affine map: one by one on a CPU, whose caches a
-    slice fits into and a stack does not."""
+    """What a network says about each pair of a batch, and its first affine map.
+
+    One by one on a CPU: its caches hold a slice and not a stack.
+    """
     at_once = 1 if fixed.device.type == "cpu" else len(fixed)
     parts = [model(*both) for both in zip(fixed.split(at_once), moving.split(at_once), strict=True)]
     affine = parts[0].affine
