@@ -310,8 +310,8 @@ assert float((pb.learn.stay(pair) + pb.learn.warp(pb.learn.stay(pair), pb.learn.
 # .. dropdown:: ... the turned pair is turned back before the network sees it, and its answer turned again?
 #
 #    Then all is well: what the network knows, it knows well. To bring images into the form that a network has learned
-#    (orientation, voxel size, range of brightness) is half of using it. pullback takes care of voxel size, range and the
-#    order of the stored axes, not of how a patient lies in them.
+#    (orientation, voxel size, range of brightness) is half of using it. pullback takes care of voxel size, range and
+#    the order of the stored axes, not of how a patient lies in them.
 
 turned_back = [torch.rot90(pictures["turned by a quarter"][k].data, k=-1, dims=(-2, -1))[None] for k in (0, 1)]
 with torch.no_grad():
