@@ -280,8 +280,8 @@ assert refined_30["turned by a quarter"] > alone["turned by a quarter"] + 0.01
 # - *Dark, noisy*: the network goes a part of the way, consistently and without folds, and the images do become more
 #   alike. What gives it away is the second question: asked again, it goes on as it began, where one that has
 #   understood a pair has little left to say. The fallback registers the pair.
-# - *Turned*: the answer is a little worse than on an upright heart, and **the check trusts it**. A check without the
-#   truth catches what is plainly wrong or half right, not the last percents.
+# - *Turned*: the answer is clearly worse than on an upright heart, and **the check trusts it**. A check without the
+#   truth catches what is plainly wrong or half right, not what is nearly right.
 # - A few steps of refinement mend much of that, for they look at the pair and not at what was learned.
 #
 # What to use when
@@ -310,7 +310,8 @@ assert float((pb.learn.stay(pair) + pb.learn.warp(pb.learn.stay(pair), pb.learn.
 # .. dropdown:: ... the turned pair is turned back before the network sees it, and its answer turned again?
 #
 #    Then all is well: what the network knows, it knows well. To bring images into the form that a network has learned
-#    (orientation, voxel size, range of brightness) is half of using it. pullback takes care of voxel size and range.
+#    (orientation, voxel size, range of brightness) is half of using it. pullback takes care of voxel size, range and
+#    the order of the stored axes, not of how a patient lies in them.
 
 turned_back = [torch.rot90(pictures["turned by a quarter"][k].data, k=-1, dims=(-2, -1))[None] for k in (0, 1)]
 with torch.no_grad():

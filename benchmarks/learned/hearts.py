@@ -50,9 +50,9 @@ CANDIDATES = {
     "voxelmorph": VOXELMORPH,
     "voxelmorph-wide": replace(VOXELMORPH, encoder=(16, 32, 48, 64, 64), decoder=(64, 64, 48, 32, 32, 16)),
     "swift": replace(training("swift-2d").network, integrate=5),
-    "pyramid": replace(PYRAMID, correlation=0, affine=False),
-    "pyramid-correlation": replace(PYRAMID, affine=False),
-    "pyramid-correlation-affine": PYRAMID,
+    "pyramid": replace(PYRAMID, correlation=0),
+    "pyramid-correlation": PYRAMID,
+    "pyramid-correlation-affine": replace(PYRAMID, affine=True),
 }
 AFFINE_SHARE, CANDIDATES_SHARE = 0.07, 0.38
 KEPT_BACK = 1_000_000

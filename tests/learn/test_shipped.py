@@ -38,7 +38,7 @@ def test_it_lays_unseen_hearts_on_each_other(name):
 
 def test_the_heart_network_does_not_mind_how_a_heart_lies_nor_which_tissue_is_bright():
     """Turned, mirrored, dark, black and white exchanged in one image, noisy: what a narrower network stumbles over."""
-    model, card = load_weights("heart-2d")
+    model, _ = load_weights("heart-2d")
     unseen = cine(2, (1, 1, 2), spacing_mm=(2.0, 2.0), shape=(80, 80), seed=4321).test
     pair = unseen.batch([0, 4])
     noise = 0.12 * torch.randn(2, *pair.fixed.shape, generator=torch.Generator().manual_seed(0))

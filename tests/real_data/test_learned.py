@@ -55,8 +55,9 @@ PATIENTS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::pullback.errors.PullbackWarning")  # of a header that says its spacing twice
 def test_a_network_that_saw_only_phantoms_helps_with_real_hearts(data_folder):
-    """Three patients, end of systole onto end of diastole: the network, and thirty steps after it, or a classical one."""
+    """Three patients, end of systole onto end of diastole: the network, thirty steps after it, a classical recipe."""
     sums = dict.fromkeys(("before", "alone", "refined", "classical"), 0.0)
     classical = named("cardiac-sax")
     recipes = {

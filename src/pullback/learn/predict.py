@@ -1,12 +1,13 @@
 """predict: a network's answer for two images wherever they lie, as a displacement in mm.
 
-The fixed image is laid on a grid with the voxels that the network knows, along its own axes in the order and the
-direction of the world's (however a file stores them), and the moving image as the transform known so far carries it.
-The network sees two images on one grid; what it says, in voxels, becomes mm.
+The fixed image is laid on a grid with the voxels that the network knows, along its own axes in the order and direction
+of a bare array's (however a file stores them), and the moving image as the transform known so far carries it. The
+network sees two images on one grid; what it says, in voxels, becomes mm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,9 +85,10 @@ def predict(
         ModelError: the network is for other dimensions or channels.
 
     Example:
+        >>> from pullback.learn import Pyramid
         >>> space = Space.of_array((20, 24), 1.5)
         >>> images = torch.rand(2, 1, 1, 20, 24)
-        >>> predict(VoxelMorph(), images[0], space, images[1], space).displacement.space.same_as(space)
+        >>> predict(Pyramid(), images[0], space, images[1], space).displacement.space.same_as(space)
         True
     """
     start = Affine.identity(fixed_space.dimension) if initial is None else initial
@@ -105,7 +107,8 @@ def predict(
     again, affine_again = _asked(model, pair[0], warp(pair[1], first))
     there = after(first, again)
     field = _through(there) if slices else there
-    whole = None if slices or affine is None else _in_world(affine, space) @ _in_world(affine_again, space)
+    maps = [each for each in (affine, affine_again) if each is not None]
+    whole = _in_world(maps, space) if maps and not slices else None
     count = min(len(first), LOOKED_AT)
     some = ((torch.arange(count) + 0.5) * len(first) / count).long()
     one, other, known = (each[some.to(each.device)] for each in (*pair, first))
@@ -115,10 +118,12 @@ def predict(
 
 
 def _asked(model: PairNetwork, fixed: Batch, moving: Batch) -> tuple[Batch, Float[Tensor, "_d _columns"] | None]:
-    """What a network says about each pair of a batch, and its first affine map: one by one on a CPU, whose caches a
-    slice fits into and a stack does not."""
-    at_once = 1 if fixed.device.type == "cpu" else len(fixed)
-    parts = [model(*both) for both in zip(fixed.split(at_once), moving.split(at_once), strict=True)]
+    """What a network says about each pair of a batch, and its first affine map.
+
+    One by one on a CPU: its caches hold a slice and not a stack.
+    """
+    times = len(fixed) if fixed.device.type == "cpu" else 1
+    parts = [model(*both) for both in zip(fixed.chunk(times), moving.chunk(times), strict=True)]
     affine = parts[0].affine
     return torch.cat([part.displacement for part in parts]), None if affine is None else affine[0]
 
@@ -153,11 +158,14 @@ def _length(field: Batch) -> float:
     return float(field.norm(dim=1).mean())
 
 
-def _in_world(voxels: Float[Tensor, "d columns"], space: Space) -> Affine:
-    """A map of voxels to voxels of one grid as one of mm."""
-    square = torch.eye(space.dimension + 1, dtype=torch.float64)
-    square[:-1] = voxels.to("cpu", torch.float64)
-    return Affine(space.matrix @ square @ space.inverse)
+def _in_world(maps: Sequence[Float[Tensor, "d columns"]], space: Space) -> Affine:
+    """Maps of voxels to voxels of one grid, the last one first, as one of mm."""
+    matrix = space.matrix
+    for each in maps:
+        square = torch.eye(space.dimension + 1, dtype=torch.float64)
+        square[:-1] = each.to("cpu", torch.float64)
+        matrix = matrix @ square
+    return Affine(matrix @ space.inverse)
 
 
 def _through(slices: Float[Tensor, "n 2 rows columns"]) -> Batch:

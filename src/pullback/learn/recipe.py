@@ -134,7 +134,7 @@ def pyramid_2d() -> TrainingRecipe:
     """Coarse to fine, for images of any contrast whose displacement is known."""
     return TrainingRecipe(
         "pyramid-2d",
-        "Coarse to fine, with an affine map first: for drawn pairs of any contrast whose displacement is known.",
+        "Coarse to fine, for drawn pairs of any contrast whose displacement is known: phantom:hearts.",
         PYRAMID,
         SUPERVISED,
         Training(epochs=100, steps=20, batch=8, decay="cosine", warm_up=50, clip=1.0, average=0.99, patience=5),
@@ -146,7 +146,7 @@ def pyramid_3d() -> TrainingRecipe:
     return TrainingRecipe(
         "pyramid-3d",
         "Coarse to fine, with an affine map first, for volumes: compared by local correlation, nothing need be known.",
-        replace(PYRAMID, dimension=3, encoder=(8, 16, 32, 32, 32), decoder=(32, 32)),
+        replace(PYRAMID, dimension=3, encoder=(8, 16, 32, 32, 32), decoder=(32, 32), affine=True),
         Loss(LNCC(), Diffusion(), 1.0),
         Training(epochs=100, steps=50, decay="cosine", warm_up=50, clip=1.0, average=0.99, patience=5),
     )
@@ -175,7 +175,7 @@ def affine_3d() -> TrainingRecipe:
 
 
 PYRAMID = Network("Pyramid", encoder=(16, 32, 32, 48, 64), decoder=(48, 32), integrate=4, half_resolution=True,
-                  flow_scale=5.0, correlation=1, affine=True)  # fmt: skip
+                  flow_scale=5.0, correlation=1)  # fmt: skip
 AFFINE = Network("AffineNetwork", encoder=(16, 32, 32, 48, 64), decoder=(48, 32), flow_scale=5.0, correlation=1)
 SUPERVISED = Loss(MSE(), Diffusion(), 0.02, label_weight=1.0, similarity_weight=0.0, truth_weight=0.2)
 

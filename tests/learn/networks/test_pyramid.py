@@ -5,6 +5,7 @@ import torch
 
 from pullback.errors import ModelError
 from pullback.learn import AffineNetwork, Network, Prediction, Pyramid, VoxelMorph, predict, warp
+from pullback.learn.data.scaling import canonical
 from pullback.learn.networks import fields
 from pullback.learn.networks.affine_head import AffineField, fitted, small_inverse
 from pullback.learn.networks.features import correlation
@@ -133,6 +134,7 @@ def test_an_affine_network_comes_to_an_affine_map_in_mm():
     matrix = torch.tensor([[1.9, 0.2, 5.0], [-0.3, 1.4, -7.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
     space, image = Space((20, 24), matrix), torch.rand(1, 1, 20, 24)
     answer = predict(Turning(**SMALL), image, space, image, space)
+    space = canonical(space)  # as a network is shown it
     voxels = torch.tensor([[3.0, 4.0]], dtype=torch.float64)
     square = torch.tensor([[1.1, 0.1, 2.0], [-0.2, 0.9, 1.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
     there = (square @ square @ torch.tensor([3.0, 4.0, 1.0], dtype=torch.float64))[None, :2]  # it is asked twice

@@ -19,7 +19,7 @@ LOW, HIGH = 0.001, 0.998
 
 
 def shown(
-    rest: tuple[Batch, Batch], moved: tuple[Batch, Batch], other_contrast: float, draw: torch.Generator
+    rest: tuple[Batch, Batch], displaced: tuple[Batch, Batch], other_contrast: float, draw: torch.Generator
 ) -> tuple[Batch, Batch]:
     """Two images (b, 1, *shape) in [0, 1], of the tissues and surroundings of each."""
     first = levels(len(rest[0]), draw)
@@ -28,7 +28,7 @@ def shown(
     second = torch.where(other, levels(len(first), draw), alike.clamp(0, 1))
     grain = uniform(draw, 0, 0.12, len(first), 2, 1, 1)
     margin = _margin(rest[0].shape[-2:], len(first), draw)
-    pictures = [_painted(*parts, level, grain) for parts, level in ((rest, first), (moved, second))]
+    pictures = [_painted(*parts, level, grain) for parts, level in ((rest, first), (displaced, second))]
     noise = uniform(draw, 0, 0.08, len(first), 1, 1, 1)
     scanned = [_scanned(picture, noise, margin, draw) for picture in pictures]
     return scanned[0], scanned[1]

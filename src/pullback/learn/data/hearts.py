@@ -17,7 +17,7 @@ SHAPE, SPACING = (128, 128), (1.5, 1.5)
 
 
 def hearts(
-    counts: tuple[int, int, int] = (1000, 50, 50),
+    counts: tuple[int, int, int] = (500, 40, 40),
     shape: Sequence[int] | None = None,
     spacing_mm: Sequence[float] | None = None,
     seed: int = 0,
