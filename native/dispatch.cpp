@@ -69,7 +69,7 @@ pb::Splines splines(const int* const first[3], const float* const weights[3], co
 
 }  // namespace
 
-PB_EXPORT int pb_version() { return 7; }
+PB_EXPORT int pb_version() { return 8; }
 
 PB_EXPORT const char* pb_instruction_set() {
   return pb::kLevel == pb::kAvx512 ? "avx512" : pb::kLevel == pb::kAvx2 ? "avx2" : "baseline";
@@ -209,9 +209,9 @@ PB_EXPORT void pb_smooth(const float* image, const int64_t size[3], const float*
 }
 
 PB_EXPORT double pb_lncc(const float* fixed, const float* warped, const float* weight, const int64_t size[3],
-                         const int radius[3], float level, float floor, double total, float* gradient,
+                         const int radius[3], float level, float floor, float doubt, double total, float* gradient,
                          int threads) {
-  PB_CALL(lncc, (fixed, warped, weight, grid(size), radius, level, floor, total, gradient, threads))
+  PB_CALL(lncc, (fixed, warped, weight, grid(size), radius, level, floor, doubt, total, gradient, threads))
 }
 
 PB_EXPORT void pb_moments(const float* fixed, const float* warped, const float* weight, int64_t count, float level,

@@ -26,7 +26,7 @@ struct Problem {
   const float *fixed, *warped, *weight;
   Grid size;
   int rz, ry, rx;
-  float level, floor;
+  float level, floor, doubt;
   double total;
 };
 
@@ -169,13 +169,19 @@ class Band {
       const Lanes mi = boxed(0, x) * r, mj = boxed(1, x) * r, cov = boxed(4, x) * r - mi * mj + least;
       const Lanes raw = boxed(3, x) * r - mj * mj;
       const Lanes ei = larger(boxed(2, x) * r - mi * mi, Lanes{}) + least, ej = larger(raw, Lanes{}) + least;
-      const Lanes d = 1.0f / (ei * ej), size = absolute(cov), s = cov * size * d, g = scale * w;
+      const Lanes d = 1.0f / (ei * ej), size = absolute(cov), s = cov * size * d;
+      Lanes g = scale * w, fit = s;
+      if (p_.doubt > 0.0f) {  // r = 1 - s counts as (1 + doubt) r / (1 + doubt r)
+        const Lanes share = 1.0f / (1.0f + p_.doubt * (1.0f - s));
+        fit = 1.0f - (1.0f + p_.doubt) * (1.0f - s) * share;
+        g *= (1.0f + p_.doubt) * share * share;
+      }
       const Lanes a = g * 2.0f * size * d * r;
       const Lanes b = choose(raw > 0.0f, -2.0f * g * s * ei * d * r, Lanes{});
       const Lanes c = -(a * mi + b * mj);
       replace(into + x, total + x, a), replace(into + field + x, total + field + x, b);
       replace(into + 2 * field + x, total + 2 * field + x, c);
-      part += w * s;
+      part += w * fit;
     }
     return sum(part);
   }
@@ -229,8 +235,8 @@ void band(const Problem& problem, int64_t y0, int64_t y1, float* gradient, doubl
 }  // namespace
 
 double lncc(const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3], float level,
-            float floor, double total, float* gradient, int threads) {
-  const Problem problem{fixed, warped, weight, size, radius[0], radius[1], radius[2], level, floor, total};
+            float floor, float doubt, double total, float* gradient, int threads) {
+  const Problem problem{fixed, warped, weight, size, radius[0], radius[1], radius[2], level, floor, doubt, total};
   const int64_t ny = size.n[1];
   std::vector<double> losses(ny, 0.0);
   threads = useful_threads(size.count(), threads);

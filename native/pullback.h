@@ -94,8 +94,8 @@ struct Splines {
   X(void, smooth, (const float* image, Grid size, const float* const taps[3], const int radius[3], float* result,  \
                    int threads), (image, size, taps, radius, result, threads))                                     \
   X(double, lncc, (const float* fixed, const float* warped, const float* weight, Grid size, const int radius[3],   \
-                   float level, float floor, double total, float* gradient, int threads),                          \
-    (fixed, warped, weight, size, radius, level, floor, total, gradient, threads))                                 \
+                   float level, float floor, float doubt, double total, float* gradient, int threads),             \
+    (fixed, warped, weight, size, radius, level, floor, doubt, total, gradient, threads))                                 \
   X(void, moments, (const float* fixed, const float* warped, const float* weight, int64_t count, float level,      \
                     double* sums, int threads), (fixed, warped, weight, count, level, sums, threads))              \
   X(void, pair_sums, (const float* fixed, const float* moving, Grid size, const Reading& where, const float* weight,  \

@@ -171,13 +171,14 @@ def test_where_it_came_from_is_written_down(files, result):
 def test_the_watcher_sees_the_share_of_the_work_grow(pair):
     steps = []
     recipe = pb.recipes.named("affine")
-    whole = sum(level.steps / level.shrink**2 for stage in recipe.stages[1:] for level in stage.schedule.levels)
+    whole = sum(stage.work for stage in recipe.stages)
     pb.register(pair.fixed, pair.moving, recipe, watch=steps.append)
     shares = [step.share for step in steps]
     assert shares == sorted(shares)
     assert shares[0] == pytest.approx(1 / recipe.stages[1].schedule.levels[0].shrink ** 2 / whole)
-    assert shares[-1] == pytest.approx(1 - (steps[-1].steps - steps[-1].step) / whole)  # the last level: a step costs 1
-    assert {step.stage for step in steps} == {"rigid", "affine"}
+    left = 1 - steps[-1].step / steps[-1].steps
+    assert shares[-1] == pytest.approx(1 - left * recipe.stages[-1].work / whole)
+    assert {step.stage for step in steps} == {"rigid", "affine", "settle"}
     assert all(1 <= step.level <= step.levels and 1 <= step.step <= step.steps for step in steps)
 
 

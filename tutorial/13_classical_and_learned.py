@@ -189,6 +189,7 @@ methods = {
     "network + 30 steps": registered(pb.recipes.learned("cine-2d", finetune=30, fallback=classical)),
 }
 real = {}
+warnings.simplefilter("ignore", pb.PullbackWarning)  # where a network is not trusted it warns; see below
 for name, method in methods.items():
     began, dice = time.process_time(), []
     for fixed, moving, labels, others in stacks:
@@ -211,9 +212,10 @@ assert abs(real["network + 30 steps"] - real["classical, cardiac-sax"]) < 0.08
 # Now one of the held-out pairs again, changed in ways that do not trouble a classical registration much: the same
 # change for both images, so that the right answer stays what it was.
 #
-# ``pb.recipes.learned`` does not believe the network blindly. It looks at three things: do the images become more
-# alike, does the map fold, does the answer for the exchanged images take the first one back? If not, it says so in a
-# warning and in the notes of the result, and the *fallback* registers the pair.
+# ``pb.recipes.learned`` does not believe the network blindly. It looks at five things: do the images become more alike,
+# do their edges, does the map fold, does the answer for the exchanged images take the first one back, and does the
+# network find little left to do when it is asked again about what it has aligned? If one fails, it says so in a warning
+# and in the notes of the result, and the *fallback* registers the pair.
 
 noise = 0.3 * torch.randn(2, *space.shape, generator=torch.Generator().manual_seed(0))
 keep = torch.Tensor.clone
@@ -239,9 +241,7 @@ for name, (change, turn) in changes.items():
         pb.Image(change(image[0], k).contiguous(), space) for k, image in enumerate((pair.fixed, pair.moving))
     )
     labels, others = (pb.Labels(turn(a[0]).contiguous(), space) for a in (pair.fixed_labels, pair.moving_labels))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pb.PullbackWarning)  # it warns when it falls back; we look at the note
-        results = [pb.register(fixed, moving, recipe) for recipe in (careful, refining, classical)]
+    results = [pb.register(fixed, moving, recipe) for recipe in (careful, refining, classical)]
     alone = network_alone(fixed, moving)
     transforms = [pb.Affine.identity(2), alone, *(result.transform for result in results)]
     odd[name] = [dice_of(transform, labels, others) for transform in transforms]
@@ -267,18 +267,21 @@ plt.show()
 alone, checked, refined_30, by_classical = ({name: row[k] for name, row in odd.items()} for k in (1, 2, 3, 4))
 assert alone["as it was"] > 0.9
 assert alone["inverted"] < 0.6 < 0.9 < checked["inverted"]  # caught
-assert alone["turned by a quarter"] < by_classical["turned by a quarter"] - 0.05
-assert abs(checked["turned by a quarter"] - alone["turned by a quarter"]) < 0.05  # not caught
-assert refined_30["turned by a quarter"] > alone["turned by a quarter"] + 0.03
+assert alone["dark (third power)"] < checked["dark (third power)"] - 0.05  # caught
+assert alone["noise"] < checked["noise"] - 0.02  # caught
+assert abs(checked["turned by a quarter"] - alone["turned by a quarter"]) < 0.05  # trusted, and not far wrong
+assert refined_30["turned by a quarter"] > alone["turned by a quarter"] + 0.01
 
 # %%
 # Look at the table line by line.
 #
 # - *Inverted* (black and white exchanged): the network makes it worse; the check notices, and the fallback is as good
 #   as ever.
-# - *Turned, dark, noisy*: the network does a part of the way, consistently and without folds. The images do become more
-#   alike, so **the check trusts it**, and the answer is clearly worse than the classical one. A check without the truth
-#   catches what is plainly wrong, not what is half right.
+# - *Dark, noisy*: the network goes a part of the way, consistently and without folds, and the images do become more
+#   alike. What gives it away is the second question: asked again, it goes on as it began, where one that has
+#   understood a pair has little left to say. The fallback registers the pair.
+# - *Turned*: the answer is clearly worse than on an upright heart, and **the check trusts it**. A check without the
+#   truth catches what is plainly wrong or half right, not what is nearly right.
 # - A few steps of refinement mend much of that, for they look at the pair and not at what was learned.
 #
 # What to use when
@@ -307,7 +310,8 @@ assert float((pb.learn.stay(pair) + pb.learn.warp(pb.learn.stay(pair), pb.learn.
 # .. dropdown:: ... the turned pair is turned back before the network sees it, and its answer turned again?
 #
 #    Then all is well: what the network knows, it knows well. To bring images into the form that a network has learned
-#    (orientation, voxel size, range of brightness) is half of using it. pullback takes care of voxel size and range.
+#    (orientation, voxel size, range of brightness) is half of using it. pullback takes care of voxel size, range and
+#    the order of the stored axes, not of how a patient lies in them.
 
 turned_back = [torch.rot90(pictures["turned by a quarter"][k].data, k=-1, dims=(-2, -1))[None] for k in (0, 1)]
 with torch.no_grad():
@@ -328,4 +332,15 @@ assert ratios["mse"] > ratios["epe_mm"]
 # .. dropdown:: ... you want the network to do better on turned images: more steps, or more data?
 #
 #    More data, of that kind: turned ones (``augmentation`` in a training recipe turns, scales, mirrors, adds noise and
-#    changes contrast). No number of steps on upright hearts teaches it what a lying one looks like.
+#    changes contrast). No number of steps on upright hearts teaches it what a lying one looks like. ``heart-2d``, which
+#    comes with pullback too, learned from hearts of any pose and contrast among random shapes, and none of the changes
+#    above is new to it:
+
+broad = pb.learn.load_weights("heart-2d")
+for name, (fixed, moving, labels, others, *_) in pictures.items():
+    found = pb.learn.predict(
+        broad[0], scaled(fixed), fixed.space, scaled(moving), moving.space, spacing_mm=broad[1].spacing_mm
+    )
+    dice = dice_of(found.displacement, labels, others)
+    print(f"{name:22} heart-2d alone: Dice {dice:.3f}")
+    assert dice > max(0.7, odd[name][1])

@@ -82,7 +82,7 @@ def heads() -> Iterator[Case]:
 def labelled() -> Iterator[Case]:
     """Slices of two people, aligned by the linear stages of the default recipe."""
     recipe = deformable()
-    linear = replace(recipe, stages=recipe.stages[:-1])
+    linear = replace(recipe, stages=recipe.stages[: recipe.stages.index(recipe.dense)])
     for pair in LABELLED:
         names = [f"OASIS-TRT-20-{n}" for n in pair.split("-")]
         images = [pb.read_image(_data("oasis_trt_2d", "Atlases", f"{n}_slice118.nii.gz")) for n in names]

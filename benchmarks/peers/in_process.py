@@ -44,7 +44,7 @@ def flat_pair(
     fixed, moving, warp, mask = synthetic((size, size))
     recipe = recipes.named("deformable")
     if not linear:
-        recipe = replace(recipe, name="deformable, no linear stage", stages=recipe.stages[-1:])
+        recipe = replace(recipe, name="deformable, no linear stage", stages=(recipe.dense,))
     truth, inside = torch.from_numpy(warp), torch.from_numpy(mask)
     images = [image.astype(np.float32) for image in (fixed, moving)]
 

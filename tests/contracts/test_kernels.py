@@ -153,6 +153,7 @@ def lncc_cases() -> Iterator[Case]:
                     )
         tensors = {"fixed": random(1, 1, *size, seed=1), "warped": random(1, 1, *size, seed=2), "weight": None}
         yield Case("lncc", f"{size} floor", tensors, {"radius_voxels": (2, 2, 2)[: len(size)], "floor": 0.02})
+        yield Case("lncc", f"{size} threshold", tensors, {"radius_voxels": (2, 2, 2)[: len(size)], "threshold": 0.4})
 
 
 def joint_histogram_cases() -> Iterator[Case]:

@@ -28,6 +28,7 @@ SIMILARITIES = {
     "mse": MSE(),
     "ncc": NCC(),
     "lncc": LNCC(radius_voxels=2),
+    "lncc-robust": LNCC(radius_voxels=2, threshold=0.5),
     "mind": MIND(radius_voxels=1, dilation_voxels=2),
     "mind-plain": MIND(radius_voxels=1, dilation_voxels=2, form="plain"),
     "mutual-information": MutualInformation(bins=24),
@@ -46,7 +47,15 @@ SIMILARITIES = {
 SHAPES = {"2d": (31, 44), "3d": (12, 17, 21)}
 PERFECT = {
     **{"mse": 1e-9, "ncc": 1e-5, "lncc": 1e-3, "mind": 1e-9, "mind-plain": 1e-9, "weighted-sum": 1e-3},
-    **{"correlation-ratio": 0.02, "gradient": 1e-5, "huber": 1e-9, "geman-mcclure": 1e-9, "tukey": 1e-9, "dice": 1e-5},
+    **{
+        "lncc-robust": 1e-3,
+        "correlation-ratio": 0.02,
+        "gradient": 1e-5,
+        "huber": 1e-9,
+        "geman-mcclure": 1e-9,
+        "tukey": 1e-9,
+        "dice": 1e-5,
+    },
 }
 DIFFERENCES = {"mse", "huber", "geman-mcclure", "tukey"}
 """Their unit is a squared difference of brightness, of which even unlike images have little."""

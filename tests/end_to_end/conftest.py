@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,14 @@ from pullback.cli.main import main
 from pullback.registration import recipe_file
 
 SRC = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a training prepares is not left in the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PULLBACK_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Train, judge, register: as a user does it."""
 
+import importlib
 import json
 
 import pytest
@@ -7,7 +8,10 @@ import yaml
 
 import pullback as pb
 from pullback.cli.main import main
-from pullback.learn import TRAININGS
+from pullback.learn import TRAININGS, Card, Network, VoxelMorph, save_weights
+
+fetch = importlib.import_module("pullback.learn.data.fetch")  # the module, not the function
+FILES = {"toys/a.gz": "md5:0cc175b9c0f1b6a831c399e269772661"}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +82,47 @@ def test_a_model_registers_is_refined_and_falls_back(run, trained, scans, quick,
     assert run("info", tmp_path / "r").code == 0
 
 
+def test_scans_are_prepared_once(run, scans, tmp_path):
+    words = ("train", scans / "data.csv", "--recipe", scans / "small.yaml", "--steps", 4)
+    first, second, third = (
+        run(*words, "--out", tmp_path / name, *more)
+        for name, more in (
+            ("a", ["--cache", tmp_path / "c"]),
+            ("b", ["--cache", tmp_path / "c"]),
+            ("d", ["--no-cache"]),
+        )
+    )
+    assert "cache: 32 prepared scans (0 from before)" in first.err
+    assert "cache: 32 prepared scans (32 from before)" in second.err
+    assert "cache:" not in third.err
+    losses = [(tmp_path / name / "log.jsonl").read_text().splitlines()[0].split('"validation"')[0] for name in "abd"]
+    assert losses[0] == losses[1] == losses[2]
+    assert run("data", "cache", "--folder", tmp_path / "c").out.startswith("32 prepared scans, ")
+    assert "removed 32" in run("data", "cache", "--folder", tmp_path / "c", "--clear").out
+    assert list((tmp_path / "c").iterdir()) == []
+
+
+def test_a_data_set_that_is_there_is_not_fetched(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "sources", lambda: {"toys": {"from": ["http://127.0.0.1:9/"], "files": FILES}})
+    (tmp_path / "toys").mkdir()
+    (tmp_path / "toys" / "a.gz").write_bytes(b"a")
+    assert run("data", "fetch", "toys", "--folder", tmp_path).out.strip() == str(tmp_path / "toys" / "a.gz")
+    assert run("data", "list", "--folder", tmp_path).out.split() == ["toys", "there", "in", str(tmp_path)]
+    answer = run("data", "fetch", "toys", "--folder", tmp_path / "empty")
+    assert (answer.code, "put the file into" in answer.err) == (2, True)
+
+
+def test_a_model_becomes_an_onnx_file(run, tmp_path):
+    pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    model = VoxelMorph(encoder=(4,), decoder=(4, 4))  # a small one: to follow a network takes its time
+    save_weights(model, Card(Network.of(model), (1.0, 1.0), (8, 8)), tmp_path / "a.safetensors")
+    answer = run("export-model", tmp_path / "a.safetensors", tmp_path / "a.onnx")
+    assert answer.code == 0, answer.err
+    assert "ONNX Runtime gives what torch gives" in answer.out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.onnx", "a.safetensors"]
+
+
 def test_what_cannot_be_done_is_said(run, trained, scans, tmp_path):
     for words, said in (
         (("train",), "give data to learn from"),
@@ -86,6 +131,13 @@ def test_what_cannot_be_done_is_said(run, trained, scans, tmp_path):
         (("train", scans / "data.csv", "--recipe", "resnet", "--out", tmp_path / "x"), "there is no training 'resnet'"),
         (("train", "--resume", tmp_path), "holds no checkpoint"),
         (("train", "--resume", trained, "--seed", 3), "leave them out"),
+        (("train", "--resume", trained, "--download"), "leave them out"),
+        (("export-model", trained, tmp_path / "x.pt"), "ends in .onnx"),
+        (("export-model", scans / "data.csv", tmp_path / "x.onnx"), "no safetensors file"),
+        (("data", "fetch"), "takes names"),
+        (("data", "list", "mnist"), "takes names"),
+        (("data", "list", "--clear"), "--clear is for"),
+        (("data", "fetch", "cifar"), "choose one of mnist, "),
         (("evaluate-model", trained), "give data to judge it on"),
         (("evaluate-model", scans / "data.csv", scans / "data.csv"), "no safetensors file"),
         (("register", scans / "0_fixed.nii.gz", scans / "0_moving.nii.gz", "--out", tmp_path / "r", "--finetune", 5),

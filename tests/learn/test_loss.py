@@ -58,3 +58,16 @@ def test_soft_dice_counts_only_labels_that_occur():
 def test_weights_below_zero_are_refused():
     with pytest.raises(RecipeError, match="label_weight"):
         Loss(label_weight=-1.0)
+
+
+def test_a_known_answer_costs_its_distance_in_mm_and_the_likeness_may_be_left_out(blobs):
+    batch = blobs(4).batch([1])
+    truth = torch.full((1, 2, 16, 16), 2.0)
+    known = PairBatch(batch.fixed, batch.moving, batch.fixed_labels, batch.moving_labels, truth)
+    loss = Loss(similarity_weight=0.0, truth_weight=3.0)
+    terms = loss.terms(known, still(known), SPACE)
+    assert list(terms) == ["truth"]
+    assert float(terms["truth"]) == pytest.approx(3 * (3.0**2 + 2.0**2) ** 0.5, rel=0.04)  # 2 voxels along each axis
+    assert float(loss.terms(known, Prediction(truth, truth), SPACE)["truth"]) == pytest.approx(0, abs=1e-6)
+    with pytest.raises(RecipeError, match="whose displacement is known"):
+        loss.terms(batch, still(batch), SPACE)

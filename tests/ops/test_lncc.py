@@ -18,7 +18,7 @@ def images(d, count=2, seed=0):
     return torch.rand(count, 1, 1, *SIZES[d], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def oracle(fixed, warped, radius, weight=None, floor=FLOOR):
+def oracle(fixed, warped, radius, weight=None, floor=FLOOR, threshold=np.inf):
     """1 minus the weighted mean of the signed squared correlation in a box around each voxel."""
     fixed, warped = fixed.numpy(), warped.numpy()
     weight = np.ones(fixed.shape) if weight is None else weight.numpy()
@@ -26,13 +26,14 @@ def oracle(fixed, warped, radius, weight=None, floor=FLOOR):
     for voxel in itertools.product(*(range(n) for n in fixed.shape)):
         box = tuple(slice(max(v - r, 0), v + r + 1) for v, r in zip(voxel, radius, strict=True))
         w, f, g = weight[box], fixed[box], warped[box]
-        if w.sum() == 0:
+        if weight[voxel] == 0:
             continue
         f, g = f - (w * f).sum() / w.sum(), g - (w * g).sum() / w.sum()
         cov, var_f, var_g = ((w * a * b).sum() / w.sum() for a, b in ((f, g), (f, f), (g, g)))
         cov += floor
-        total += weight[voxel] * cov * abs(cov) / ((var_f + floor) * (var_g + floor))
-    return 1 - total / weight.sum()
+        unlike = 1 - cov * abs(cov) / ((var_f + floor) * (var_g + floor))
+        total += weight[voxel] * (1 + 1 / threshold) * unlike / (1 + unlike / threshold)
+    return total / weight[weight > 0].sum()
 
 
 def test_values_are_those_of_the_loops(dimension):
@@ -51,6 +52,17 @@ def test_the_floor_is_a_choice(dimension):
     assert losses[1] < losses[0] - 0.1
     with pytest.raises(InputError, match="must be positive; got 0"):
         ops.lncc(fixed, warped, RADII[dimension], floor=0.0)
+
+
+def test_what_is_unlike_counts_less_beyond_the_threshold(dimension):
+    fixed, warped = images(dimension)
+    bounded = float(ops.lncc(fixed, warped, RADII[dimension], threshold=0.3))
+    opposed = [float(ops.lncc(fixed, -fixed, RADII[dimension], threshold=t, floor=1e-9)) for t in (torch.inf, 0.3)]
+    assert bounded == pytest.approx(oracle(fixed[0, 0], warped[0, 0], RADII[dimension], threshold=0.3), abs=1e-9)
+    assert opposed == pytest.approx([2.0, 2 * (1 + 1 / 0.3) / (1 + 2 / 0.3)], abs=1e-3)
+    assert float(ops.lncc(fixed, fixed, RADII[dimension], threshold=0.3)) == pytest.approx(0, abs=1e-9)
+    with pytest.raises(InputError, match="must be positive; got 0"):
+        ops.lncc(fixed, warped, RADII[dimension], threshold=0.0)
 
 
 @pytest.mark.parametrize("kind", ["soft", "mask"])

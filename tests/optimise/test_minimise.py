@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pullback.optimise import LBFGS, GradientDescent, Linear, Objective, Optimiser, Status, minimise
+from pullback.optimise import LBFGS, Adam, GradientDescent, Linear, Objective, Optimiser, Status, minimise
 from pullback.space import Space
 from pullback.transforms import Affine
 
@@ -132,3 +132,42 @@ def test_every_status_is_a_sentence(status):
     assert status.value[0].isupper()
     assert status.value.endswith(".")
     assert status.ok == (status in (Status.converged, Status.max_steps))
+
+
+def test_it_ends_where_the_gradient_has_faded():
+    def lengths(least_gradient):
+        solution = march(lambda x: -torch.tanh(x / 4), 60, tolerance=0, least_gradient=least_gradient)
+        return solution.status, len(solution.history)
+
+    assert lengths(0.0) == (Status.max_steps, 60)
+    status, steps = lengths(0.01)  # the slope is 1 / cosh^2, which is 0.01 at 3 x 4
+    assert status is Status.converged
+    assert steps == 13
+    assert lengths(0.1)[1] < steps
+
+
+def test_no_gradient_at_all_is_an_end_too():
+    assert len(march(lambda x: 0 * x, 60, tolerance=0, least_gradient=0.01).history) == 1
+
+
+@pytest.mark.parametrize(("optimiser", "window"), [(Adam(), 30), (Adam(beta1=0.5), 10),
+                                                   (GradientDescent(momentum=0.8), 15), (LBFGS(), 10)])  # fmt: skip
+def test_the_window_is_as_long_as_an_optimiser_swings(optimiser, window):
+    """On a plain no step gains anything."""
+    solution = minimise(objective(lambda x: 1 + 1e-9 * x), start(), optimiser, steps=100, unit_mm=1.0, tolerance=1e-4)
+    assert len(solution.history) == window + 1
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0])
+def test_adam_is_not_stopped_in_the_middle_of_a_swing(rate):
+    solution = minimise(objective(lambda x: (x - 4) ** 2), start(), Adam(rate), steps=500, unit_mm=1.0)
+    assert float(solution.params.values[0]) == pytest.approx(4.0, abs=0.01)
+
+
+@pytest.mark.parametrize("wall", [0.003, 0.01, 0.03])
+def test_a_short_step_across_a_valley_is_no_end(wall):
+    """The first steps can only go to the bottom of the valley; those along it need not be short."""
+    valley = Objective(lambda p: 200 * (p.values[0] - wall) ** 2 + 0.1 * (p.values[1] - 5) ** 2, MODEL)
+    solution = minimise(valley, start(), LBFGS(), steps=60, unit_mm=1.0, tolerance=0)
+    assert float(solution.params.values[1]) == pytest.approx(5.0, abs=0.01)
+    assert len(solution.history) < 20

@@ -37,7 +37,7 @@ def far(paint, grid):
 
 def test_it_finds_what_descent_does_not(far):
     fixed, moving, truth = far
-    descent = named("deformable").stages[-1]
+    descent = named("deformable").dense
     pair = Prepare().pair(fixed, moving, None, None, "cpu")
     start = Affine.identity(2)
     searched = start

@@ -7,7 +7,8 @@ import torch
 
 import pullback as pb
 from pullback.errors import ModelError, PullbackWarning, RecipeError
-from pullback.learn import Card, Network, VoxelMorph, predict, save_weights
+from pullback.learn import Card, Network, Pyramid, VoxelMorph, predict, save_weights
+from pullback.learn.data.scaling import canonical
 from pullback.learn.networks import Prediction
 from pullback.optimise import Status
 from pullback.registration import Predict, recipe_file
@@ -19,14 +20,19 @@ from pullback.transforms import Affine
 
 
 class Shifting(VoxelMorph):
-    """Says of every pair that it is shifted by so many voxels along each axis; there and back are opposite."""
+    """Says of every pair that it is shifted by so many voxels along each axis; there and back are opposite.
 
-    def __init__(self, shift, back=-1.0):
+    It is asked about each slice, about each as it has aligned it (where it says the same by another factor), and about
+    some of them exchanged.
+    """
+
+    def __init__(self, shift, back=-1.0, again=0.0, slices=1):
         super().__init__(dimension=len(shift), encoder=(4,), decoder=(4, 4))
-        self.shift, self.back, self.seen = torch.tensor(shift), back, []
+        self.shift, self.seen = torch.tensor(shift), []
+        self.ways = [1.0] * slices + [again] * slices + [back] * min(slices, 4)
 
     def forward(self, fixed, moving):
-        way = 1.0 if not len(self.seen) % 2 else self.back
+        way = self.ways[len(self.seen) % len(self.ways)]
         self.seen.append(fixed)
         field = way * self.shift.view(1, -1, *[1] * (fixed.ndim - 2)).expand(len(fixed), -1, *fixed.shape[2:])
         return Prediction(field.contiguous(), field)
@@ -40,7 +46,8 @@ def textured(space, shift_mm=None):
 
 
 def mm_of(space, voxels):
-    return (space.linear @ torch.tensor(voxels, dtype=torch.float64)).tolist()
+    """Voxels along the axes as a network is shown them."""
+    return (canonical(space).linear @ torch.tensor(voxels, dtype=torch.float64)).tolist()
 
 
 def test_voxels_of_an_oblique_grid_become_mm(dimension, oblique_space):
@@ -75,19 +82,43 @@ def test_the_network_works_on_voxels_of_its_own_size_and_after_the_initial_trans
     assert grid.spacing == pytest.approx((3.0, 1.6))
     torch.testing.assert_close(grid.centre, space.centre, atol=1e-9, rtol=0)
     inner = (slice(None), slice(None), slice(4, -4), slice(4, -4))
-    torch.testing.assert_close(model.seen[0][inner], model.seen[1][inner], atol=0.1, rtol=0)  # both images alike there
+    torch.testing.assert_close(model.seen[0][inner], model.seen[2][inner], atol=0.1, rtol=0)  # both images alike there
     assert float(answer.displacement.field.norm(dim=0).mean()) == pytest.approx(3.0, rel=1e-4)
 
 
 def test_a_2d_network_goes_through_a_stack_slice_by_slice():
     matrix = torch.diag(torch.tensor([1.4, 1.4, 8.0, 1.0], dtype=torch.float64))
     space = Space((30, 34, 6), matrix)  # the thick axis is the last one
-    model = Shifting([1.0, -2.0])
+    model = Shifting([1.0, -2.0], slices=6)
     image = textured(space).data[None]
     answer = predict(model, image, space, image, space)
-    assert model.seen[0].shape == (6, 1, 30, 34)
+    assert len(model.seen) == 6 + 6 + 4
+    assert model.seen[0].shape == (1, 1, 34, 30)  # towards the back, towards the left
     moved = answer.displacement(space.centre[None])[0] - space.centre
-    torch.testing.assert_close(moved, torch.tensor([1.4, -2.8, 0.0], dtype=torch.float64), atol=1e-5, rtol=0)
+    torch.testing.assert_close(moved, torch.tensor([2.8, -1.4, 0.0], dtype=torch.float64), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("spacing_mm", [None, (1.7, 1.2, 1.2)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+def test_how_a_file_stores_the_axes_changes_nothing(oblique_space, order, spacing_mm):
+    """The same two volumes, stored with other axes and other directions: the same displacement in mm."""
+    torch.manual_seed(3)
+    model = Pyramid(dimension=3, encoder=(4, 6), decoder=(6,), flow_scale=10.0)
+    for compare in model.comparisons:
+        torch.nn.init.normal_(compare.last.weight, std=0.1)
+    space = canonical(oblique_space(3, (10, 12, 9)))
+    images = [textured(space), textured(space, [1.0, -2.0, 0.5])]
+    points = space.to_world(torch.rand(20, 3, dtype=torch.float64) * 8)
+    answers = []
+    for flips in ((), (0,), (1, 2)):
+        stored, data = space.permute(order), [image.data.permute(0, *(1 + a for a in order)) for image in images]
+        for axis in flips:
+            stored, data = stored.flip(axis), [each.flip(axis + 1) for each in data]
+        fixed, moving = (each.contiguous()[None] for each in data)
+        answers.append(predict(model, fixed, stored, moving, stored, None, spacing_mm).displacement(points) - points)
+    assert float(answers[0].norm(dim=1).mean()) > 0.1
+    for answer in answers[1:]:
+        torch.testing.assert_close(answer, answers[0], atol=1e-4, rtol=0)
 
 
 def test_what_does_not_suit_the_network_is_refused():
@@ -99,6 +130,15 @@ def test_what_does_not_suit_the_network_is_refused():
         predict(Shifting([0.0, 0.0]), image.expand(1, 2, 16, 16), space, image, space)
 
 
+def test_what_is_left_is_composed_with_what_was_said(oblique_space):
+    space = oblique_space(2)
+    image = textured(space).data[None]
+    answer = predict(Shifting([1.0, -2.0], again=0.5), image, space, image, space)
+    assert answer.left == pytest.approx(0.5 * answer.motion)
+    moved = answer.displacement(space.centre[None])[0] - space.centre
+    torch.testing.assert_close(moved, torch.tensor(mm_of(space, [1.5, -3.0]), dtype=torch.float64), atol=1e-5, rtol=0)
+
+
 @pytest.fixture
 def pair(oblique_space):
     space = oblique_space(2, (48, 60))
@@ -108,8 +148,10 @@ def pair(oblique_space):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        (Shifting([-4.0, 4.0]), "did not become more alike"),
+        (Shifting([-4.0, -4.0]), "did not become more alike"),
+        (Shifting([8.0, -4.0]), "edges in the images did not become more alike"),
         (Shifting([2.0, 3.0], back=1.0), "there and back misses by 7.21 voxels of 3.61"),
+        (Shifting([2.0, 3.0], again=0.8), "asked again it moves another 2.88 voxels after 3.61"),
     ],
 )
 def test_an_answer_that_is_not_to_be_trusted_is_replaced_and_that_is_said(pair, model, said):
@@ -155,7 +197,7 @@ def test_a_recipe_around_a_file_is_written_and_read_and_runs(weights, pair, tmp_
     assert recipe_file.read(path) == recipe
     with pytest.warns(PullbackWarning, match="not trusted"):  # it has learned nothing
         result = pb.register(*pair, path)
-    assert [len(level.losses) for level in result.outcomes[-1].history] == [4, 2]
+    assert [len(level.losses) for level in result.outcomes[-1].history] == [6, 4, 2]
     folder = result.save(tmp_path / "result")
     assert pb.load(folder, *pair).recipe == recipe
 
@@ -180,11 +222,11 @@ def test_a_network_in_memory_is_not_in_the_file(pair, tmp_path):
 
 
 def test_what_refines_is_a_stage_or_a_number_of_steps(weights):
-    assert pb.recipes.default().dense == named("deformable").stages[-1]
-    assert learned(weights, finetune=pb.recipes.default().dense).stages[-1] == named("deformable").stages[-1]
+    assert pb.recipes.default().dense == named("deformable").stages[-2]
+    assert learned(weights, finetune=pb.recipes.default().dense).stages[-1] == named("deformable").dense
     sax = named("cardiac-sax")
-    assert [level.steps for level in refinement(30, sax).schedule.levels] == [20, 10]
-    assert [level.steps for level in refinement(2, sax).schedule.levels] == [2]
+    assert [level.steps for level in refinement(30, sax).schedule.levels] == [30, 20, 10]
+    assert [level.steps for level in refinement(2, sax).schedule.levels] == [2, 2]
     assert learned(weights, finetune=9, fallback=sax).stages[-1].model == sax.dense.model
     with pytest.raises(RecipeError, match="at least one step"):
         refinement(0, sax)

@@ -85,7 +85,7 @@ def test_identical_images_stay_where_they_are(name):
     result = register(image, image, named(name))
     motion = result.transform.displace(image.space).norm(dim=0) / image.space.finest
     assert result.ok
-    assert float(motion.max()) < 0.2
+    assert float(motion.max()) < 0.25
     assert float(motion.mean()) < 0.05
     assert result.quality.fold_percent == 0
 

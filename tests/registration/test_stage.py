@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pullback.energy import MSE, Energy
+from pullback.energy import MSE, Energy, NormalisedGradient
+from pullback.errors import RecipeError
 from pullback.optimise import LBFGS, GradientDescent, Greedy, Level, Linear, Schedule, Status
-from pullback.registration import Optimise, Prepare, Prepared
+from pullback.registration import Optimise, Prepare, Prepared, Recipe, recipes
+from pullback.registration.register import register
 from pullback.registration.stage import at_level
 from pullback.space import Space
 from pullback.transforms import Affine, Composite
@@ -115,3 +117,54 @@ def test_who_watches_sees_levels_and_shares(ready):
     assert all(s.stage == "translation" for s in seen)
     assert [s.share for s in seen] == sorted(s.share for s in seen)
     assert seen[-1].share <= 1.0
+
+
+def turned(paint, grid):
+    """Images turned by 60 degrees against each other: too far to be seen."""
+    truth = Affine.rigid(60.0, [0.0, 0.0])
+    space = grid(2)
+    return (*Prepare().pair(paint(space, truth), paint(space), None, None, "cpu"), truth)
+
+
+def test_a_picture_may_set_out_from_several_turns(paint, grid):
+    fixed, moving, truth = turned(paint, grid)
+    alone = replace(stage(Linear("rigid"), ((1, 30),)), energy=Energy(NormalisedGradient()))
+    several = replace(alone, turns_degrees=(-55.0, 55.0))
+    one, other = (s.run(fixed, moving, Affine.identity(2)) for s in (alone, several))
+    assert not torch.allclose(one.transform.matrix, truth.matrix, atol=0.05)
+    assert torch.allclose(other.transform.matrix[:2, :2], truth.matrix[:2, :2], atol=0.01)
+    assert other.history[-1].losses[-1] < one.history[-1].losses[-1]
+
+
+def test_the_best_start_may_be_the_given_one(ready):
+    fixed, moving, truth = ready()
+    outcome = replace(stage(Linear("rigid")), turns_degrees=(150.0,)).run(fixed, moving, Affine.identity(2))
+    assert torch.allclose(outcome.transform.matrix, truth.matrix, atol=0.1)
+
+
+def test_volumes_are_not_turned(ready):
+    fixed, moving, _ = ready(3)
+    plain = stage(Linear("rigid"), ((2, 3),))
+    outcomes = [s.run(fixed, moving, Affine.identity(3)) for s in (plain, replace(plain, turns_degrees=(5.0,)))]
+    assert torch.equal(outcomes[0].transform.matrix, outcomes[1].transform.matrix)
+
+
+def test_turned_starts_are_for_linear_models():
+    with pytest.raises(RecipeError, match="turned starts suit linear models"):
+        replace(stage(Greedy()), turns_degrees=(2.0,))
+
+
+def test_stages_for_pictures_or_volumes_alone():
+    for_pictures, for_all = replace(stage(), dimension=2), stage(Linear("rigid"))
+    recipe = Recipe("mine", "", (for_pictures, for_all))
+    assert recipe.suiting(2) is recipe
+    assert recipe.suiting(3).stages == (for_all,)
+    with pytest.raises(RecipeError, match="no stage for 3D"):
+        Recipe("flat", "", (for_pictures,)).suiting(3)
+
+
+def test_what_a_result_holds_is_the_recipe_that_ran(paint, grid):
+    space = grid(3, spacing=4.5)
+    result = register(paint(space, Affine.translation([2.0, 0.0, 0.0])), paint(space), recipes.rigid())
+    assert result.recipe == recipes.rigid().suiting(3)
+    assert len(result.outcomes) == len(result.recipe.stages)

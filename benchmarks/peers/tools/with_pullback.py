@@ -57,11 +57,12 @@ def make_recipe(path: str, kind: str, variant: str) -> None:
     from pullback.registration import recipe_file, recipes
 
     recipe = recipes.named("fast" if variant == "fast" else "deformable")
-    last = recipe.stages[-1]
+    last = recipe.dense
+    place = recipe.stages.index(last)
     if variant not in ("", "fast"):
         levels = [Level(shrink, steps) for shrink, steps in zip((4, 2, 1), map(int, variant.split("x")), strict=True)]
         last = replace(last, schedule=replace(last.schedule, levels=tuple(levels), tolerance=0.0))
-    stages = (last,) if kind == "deformable" else (*recipe.stages[:-1], last)
+    stages = (last,) if kind == "deformable" else (*recipe.stages[:place], last, *recipe.stages[place + 1 :])
     made = replace(recipe, name=f"{kind} {variant}".strip(), stages=stages)
     Path(path).write_text(recipe_file.to_yaml(made))
 

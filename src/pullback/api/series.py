@@ -73,13 +73,14 @@ def track(  # noqa: PLR0913 - as `register`
         return replace(result, provenance=provenance_of({"cine": found.origin}, device, 0, []))
 
 
-def register_group(
+def register_group(  # noqa: PLR0913 - as `register`
     images: Any,
     recipe: str | Path | Recipe = "group",
     *,
     cost: str | group.GroupCost = "nuclear",
     space: Space | Imageable | None = None,
     mask: Imageable | None = None,
+    start: group.Start = "headers",
     device: str = "auto",
     threads: int | None = None,
     watch: Watch = ignore,
@@ -92,6 +93,7 @@ def register_group(
         cost: pairwise or variance (one contrast), pca2, nuclear or local-nuclear (changing contrast), or a `GroupCost`.
         space: the common grid, or an image that lies on it; the first image's by default.
         mask: how much each voxel of the common grid counts.
+        start: where each image sets out: headers, centres (a shift towards the first) or search (any pose).
         device: auto, cpu, cuda or mps.
         threads: number of CPU threads; as many as torch takes by default.
         watch: called after every step with a `Step`.
@@ -120,6 +122,7 @@ def register_group(
             measure,
             space=onto,
             mask=None if mask is None else as_mask(mask, "group's"),
+            start=start,
             device=device,
             watch=watch,
         )

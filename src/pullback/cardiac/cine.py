@@ -16,20 +16,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from pullback import io
 from pullback.cardiac import movie
-from pullback.cardiac.tracked import Tracking
 from pullback.errors import FileFormatError, InputError
 from pullback.image import Image, Labels
 from pullback.io.images.nifti_series import read_frame_seconds, write_displacements, write_frames
 from pullback.io.images.read import READERS, open_image
 from pullback.registration import recipe_file
 from pullback.registration.folder import together
+
+if TYPE_CHECKING:
+    from pullback.cardiac.tracked import Tracking
 
 FILES = ("displacement.nii.gz", "warped.nii.gz", "labels.nii.gz", "motion.csv", "tracking.json", "recipe.yaml",
          "tracking.gif")  # fmt: skip

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image as Pillow
 
 from pullback import io
-from pullback.cardiac.tracked import Tracking
 from pullback.image import Labels
 from pullback.registration.prepare import percentiles
 from pullback.typing import Float, Tensor
+
+if TYPE_CHECKING:
+    from pullback.cardiac.tracked import Tracking
 
 PIXELS = 288
 """The longer side of each picture, about."""

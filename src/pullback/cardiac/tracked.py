@@ -79,7 +79,7 @@ class Tracking:
 
     def save(self, folder: str | Path) -> Path:
         """Write the displacements, the pulled-back frames and the figures into a folder; see `cine.save`."""
-        from pullback.cardiac.cine import save  # noqa: PLC0415 - cine writes Trackings
+        from pullback.cardiac.cine import save  # noqa: PLC0415 - it draws, and only who saves needs that
 
         return save(self, folder)
 

@@ -61,6 +61,7 @@ def run(options: Namespace) -> int:
         image = io.read_image(options.thing, frame=options.frame)
         interpolation: Interpolation = options.interpolation or "linear"
         io.write_image(api.apply(transform, image, onto=grid, interpolation=interpolation), options.out)
+    print(f"written to {options.out}")
     return 0
 
 

@@ -6,6 +6,7 @@ import json
 from argparse import Namespace
 
 from pullback.cli.options import Parser, UsageError, file, whole
+from pullback.cli.prepared import add_cache, prepared
 
 EXAMPLES = """
 pullback evaluate-model run/ data_test.csv
@@ -23,6 +24,8 @@ def parser() -> Parser:
     p.add_argument("data", metavar="DATA", nargs="?", help="a CSV file or a folder of images: all of it is used")
     p.add_argument("--dataset", metavar="NAME", help="instead of DATA: the test part of mnist:5, medmnist:NAME, "
                    "phantom:cine, ...")  # fmt: skip
+    p.add_argument("--download", action="store_true", help="get MNIST or MedMNIST first, where it is not there yet")
+    add_cache(p)
     p.add_argument("--classical", metavar="RECIPE", default="deformable", help="to compare with, or none (default: "
                    "%(default)s)")  # fmt: skip
     p.add_argument("--pairs", metavar="N", type=whole, default=50, help="how many, at most (default: %(default)s)")
@@ -42,11 +45,12 @@ def run(options: Namespace) -> int:
 
     model, card = load_weights(options.model)
     size = Grid(card.spacing_mm)
-    pairs = (
-        all_pairs(options.data, grid_of=size, atlas=options.atlas)
-        if options.dataset is None
-        else dataset(options.dataset, grid_of=size, seed=options.seed).test
-    )
+    with prepared(options, quiet=options.json) as cache:
+        pairs = (
+            all_pairs(options.data, grid_of=size, atlas=options.atlas, cache=cache)
+            if options.dataset is None
+            else dataset(options.dataset, grid_of=size, seed=options.seed, download=options.download, cache=cache).test
+        )
     chosen = pairs.some(max(1, options.pairs))
     found: dict[str, object] = {"identity": measure(stay, pairs, chosen), "model": measure(by(model), pairs, chosen)}
     if options.classical != "none":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from pullback.cli.options import Parser, UsageError, file, whole
+from pullback.cli.options import Parser, file, how_to_run, keep_inputs
 from pullback.cli.progress import progress
 
 EXAMPLES = """
@@ -30,10 +30,9 @@ def parser() -> Parser:
     how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="group", help="whose models, schedules and "
                      "optimisers are used (default: %(default)s)")  # fmt: skip
     how.add_argument("--mask", metavar="FILE", type=file, help="where the first image's grid counts (above 0)")
-    run = p.add_argument_group("how to run")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    run.add_argument("--threads", metavar="N", type=whole, help="CPU threads (default: as many as torch takes)")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    how.add_argument("--start", metavar="HOW", default="headers", help="where each image sets out: headers, centres "
+                     "(a shift towards the first) or search (any pose; default: %(default)s)")  # fmt: skip
+    how_to_run(p)
     return p
 
 
@@ -42,13 +41,11 @@ def run(options: Namespace) -> int:
     from pullback import api
     from pullback.registration.group.folder import FILES
 
-    inputs = {path.resolve() for path in (*options.images, options.mask) if path is not None}
-    if inputs & {(options.out / name).resolve() for name in FILES}:
-        raise UsageError(f"an input would be overwritten by the result in {options.out}; choose another folder")
+    keep_inputs((*options.images, options.mask), options.out, FILES)
     images = options.images[0] if len(options.images) == 1 else options.images
     with progress(options.quiet, options.verbose) as watch:
         result = api.register_group(
-            images, options.recipe, cost=options.cost, mask=options.mask, device=options.device,
+            images, options.recipe, cost=options.cost, mask=options.mask, start=options.start, device=options.device,
             threads=options.threads, watch=watch,
         )  # fmt: skip
     result.save(options.out)

@@ -22,6 +22,7 @@ from types import FrameType, ModuleType
 from typing import TextIO
 
 import pullback
+from pullback.cli import quick
 from pullback.cli.options import DIRECTION, Parser, UsageError
 from pullback.errors import PullbackError, PullbackWarning
 
@@ -39,6 +40,8 @@ COMMANDS = {
     "phantom": "make a synthetic heart or a pair with a known answer",
     "train": "train a network that registers, on your scans or on a public data set",
     "evaluate-model": "compare a trained network with doing nothing and with a classical recipe",
+    "export-model": "write a trained network as an ONNX file, for programs without torch",
+    "data": "download a public data set; see how much room prepared scans take",
     "demo": "register a synthetic beating heart and compare with the truth",
     "doctor": "check this installation",
 }
@@ -51,10 +54,16 @@ def process() -> int:
     at the end, took a third of the start-up time.
     """
     gc.set_threshold(50_000, 20, 100)
+    small = sys.argv[1:2] in [[name] for name in quick.COMMANDS]
+    if small:
+        quick.start()
     try:
-        return main()
+        code = main()
     finally:
         gc.freeze()
+    if small:
+        quick.end(code)
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,6 +129,8 @@ def _options(command: ModuleType, words: list[str]) -> Namespace:
     parser: Parser = command.parser()
     common = parser.add_argument_group("more")
     common.add_argument("-v", "--verbose", action="store_true", help="tell more; after a fault, show where it happened")
+    if len(words) == 1 and any(action.required for action in parser._actions):  # argparse would name but one of them
+        raise UsageError(f"nothing was given; {parser.format_usage().strip()} (see {parser.prog} --help)")
     return parser.parse_intermixed_args(words[1:])
 
 

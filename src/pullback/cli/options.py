@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from pullback.errors import InputError
 
@@ -12,6 +13,10 @@ DIRECTION = (
     "direction: a transform maps fixed points to moving points. Images go the other way by pull-back:\n"
     "  warped(x) = moving(transform(x)). Landmarks from moving to fixed use the inverse."
 )
+
+
+Group: TypeAlias = argparse._ArgumentGroup
+"""What `add_argument_group` gives."""
 
 
 class UsageError(InputError):
@@ -34,6 +39,25 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def how_to_run(parser: argparse.ArgumentParser) -> Group:
+    """The options of every command that computes: the group, for those that have more."""
+    run = parser.add_argument_group("how to run")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    run.add_argument("--threads", metavar="N", type=whole, help="CPU threads (default: as many as torch takes)")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    return run
+
+
+def keep_inputs(inputs: Iterable[Path | None], folder: Path, names: Iterable[str]) -> None:
+    """Refuse a folder in which a result would overwrite an input.
+
+    Raises:
+        UsageError: one of the names there is an input.
+    """
+    if {path.resolve() for path in inputs if path is not None} & {(folder / name).resolve() for name in names}:
+        raise UsageError(f"an input would be overwritten by the result in {folder}; choose another folder")
 
 
 def whole(text: str) -> int:

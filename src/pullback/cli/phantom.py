@@ -51,4 +51,5 @@ def run(options: Namespace) -> int:
     if options.out is None:
         raise UsageError("where shall it go? Add --out FILE (for a single image) or --out FOLDER (for several)")
     write(made, options.out, options.labels)
+    print(f"written to {options.out}" + (f" and {options.labels}" if options.labels else ""))
     return 0

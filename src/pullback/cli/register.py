@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from pullback.cli.options import Parser, UsageError, file, whole
+from pullback.cli.options import Parser, UsageError, file, how_to_run, whole
 from pullback.cli.progress import progress
 from pullback.errors import noted
 
@@ -33,7 +33,7 @@ def parser() -> Parser:
     how = p.add_argument_group("how to register")
     how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="auto", help="what to do, see `pullback recipe "
                      "list` (default: auto, what suits the images, see `pullback recipe suggest`)")  # fmt: skip
-    how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or cine-2d: its "
+    how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or heart-2d: its "
                      "answer is checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
     how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N steps of the "
                      "recipe's dense stage")  # fmt: skip
@@ -58,11 +58,8 @@ def parser() -> Parser:
     also.add_argument("--displacement", action="store_true", help="write displacement.nii.gz, a vector at each voxel")
     also.add_argument("--report", action="store_true", help="write report.html, one page to judge the result by")
 
-    run = p.add_argument_group("how to run")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    run.add_argument("--threads", metavar="N", type=whole, help="CPU threads (default: as many as torch takes)")
+    run = how_to_run(p)
     run.add_argument("--seed", metavar="N", type=whole, default=0, help="of every random choice (default: %(default)s)")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
     return p
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
-from pullback.cli.options import Parser, UsageError, file, whole
+from pullback.cli.options import Parser, file, how_to_run, keep_inputs, whole
 from pullback.cli.progress import progress
 
 EXAMPLES = """
@@ -30,10 +30,7 @@ def parser() -> Parser:
     how.add_argument("--sharpen", metavar="A", type=float, default=0.0, help="against the blur of averaging, for "
                      "example 0.5 (default: %(default)s)")  # fmt: skip
     how.add_argument("--onto", metavar="IMAGE", type=file, help="the template's grid (default: the first image's)")
-    run = p.add_argument_group("how to run")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    run.add_argument("--threads", metavar="N", type=whole, help="CPU threads (default: as many as torch takes)")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    how_to_run(p)
     return p
 
 
@@ -43,8 +40,7 @@ def run(options: Namespace) -> int:
     from pullback.registration import recipe_file
 
     names = ["template.nii.gz", *(f"template_{k}.nii.gz" for k in range(options.iterations + 1))]
-    if {path.resolve() for path in options.images} & {(options.out / name).resolve() for name in names}:
-        raise UsageError(f"an input would be overwritten by the result in {options.out}; choose another folder")
+    keep_inputs(options.images, options.out, names)
     with progress(options.quiet, options.verbose) as watch:
         result = api.template(
             options.images, options.recipe, iterations=options.iterations, folder=options.out, space=options.onto,

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from pullback.cli.options import Parser, UsageError, file, whole
+from pullback.cli.options import Parser, UsageError, file, how_to_run, keep_inputs, whole
 from pullback.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -46,10 +46,7 @@ def parser() -> Parser:
     also.add_argument("--right-ventricle", metavar="N", type=whole, help="with --wall: that of the right ventricle, "
                       "for strain by sector")  # fmt: skip
     also.add_argument("--no-movie", action="store_true", help="no tracking.gif")
-    run = p.add_argument_group("how to run")
-    run.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    run.add_argument("--threads", metavar="N", type=whole, help="CPU threads (default: as many as torch takes)")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no summary")
+    how_to_run(p)
     return p
 
 
@@ -60,9 +57,7 @@ def run(options: Namespace) -> int:
     from pullback.cardiac.strain import wall_of
     from pullback.cardiac.strain_file import FILE, write_strain
 
-    inputs = {path.resolve() for path in (*options.cine, options.labels, options.mask) if path is not None}
-    if inputs & {(options.out / name).resolve() for name in cine.FILES}:
-        raise UsageError(f"an input would be overwritten by the result in {options.out}; choose another folder")
+    keep_inputs((*options.cine, options.labels, options.mask), options.out, cine.FILES)
     if options.wall is not None and options.labels is None:
         raise UsageError("--wall is a number in the labels of the fixed frame; give --labels, too")
     frames = cine.read_frames(options.cine[0] if len(options.cine) == 1 else options.cine)

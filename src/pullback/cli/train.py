@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pullback.cli.options import Parser, UsageError, file, whole
+from pullback.cli.prepared import add_cache
 
 if TYPE_CHECKING:
     from pullback.learn import Progress
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 pullback train data.csv --recipe diffeomorphic-3d --out run/
-pullback train --dataset mnist:5 --recipe voxelmorph-2d --out run/   (PULLBACK_DATA/mnist holds the IDX files)
+pullback train --dataset mnist:5 --recipe voxelmorph-2d --out run/ --download
 pullback train --dataset phantom:cine --recipe diffeomorphic-2d --out run/ --steps 2000
 pullback train --resume run/
 pullback train --show diffeomorphic-2d > mine.yaml
@@ -39,6 +40,8 @@ def parser() -> Parser:
     p.add_argument("--out", metavar="DIR", type=file, help="folder of the training")
     p.add_argument("--resume", metavar="DIR", type=file, help="go on from the checkpoint in this folder")
     p.add_argument("--show", metavar="NAME", help="print a training recipe to change, and do nothing else")
+    p.add_argument("--download", action="store_true", help="get MNIST or MedMNIST first, where it is not there yet")
+    add_cache(p)
     how = p.add_argument_group("how")
     how.add_argument("--steps", metavar="N", type=whole, help="how many in all, instead of the recipe's number")
     how.add_argument("--seed", metavar="N", type=whole, help="instead of the recipe's")
@@ -48,6 +51,8 @@ def parser() -> Parser:
     how.add_argument("--shape", metavar="N", type=whole, nargs="+", help="voxels of the grid (default: of the largest)")
     how.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="(default: %(default)s)")
     how.add_argument("--threads", metavar="N", type=whole, help="CPU threads")
+    how.add_argument("--tensorboard", action="store_true", help="write event files for TensorBoard too, into "
+                     "DIR/tensorboard")  # fmt: skip
     how.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
     return p
 
@@ -72,7 +77,7 @@ def run(options: Namespace) -> int:
     try:
         with _live(options.quiet) as watch:
             trained = train(job.recipe, job.data, folder, resume=options.resume is not None, device=options.device,
-                            notes=job.notes, watch=watch)  # fmt: skip
+                            notes=job.notes, tensorboard=options.tensorboard, watch=watch)  # fmt: skip
     except TrainingError as error:
         print(f"pullback: failed: {error}", file=sys.stderr)
         return 3
@@ -86,7 +91,7 @@ def run(options: Namespace) -> int:
 
 def _check(options: Namespace) -> None:
     if options.resume is not None:
-        if options.data or options.dataset or options.out or options.seed is not None:
+        if options.data or options.dataset or options.out or options.download or options.seed is not None:
             raise UsageError("--resume takes data, recipe and seed from the folder; leave them out")
         return
     if (options.data is None) == (options.dataset is None):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pullback.cli.prepared import prepared
 from pullback.errors import InputError, ModelError
 from pullback.learn import TRAININGS, Dataset, Grid, TrainingRecipe, dataset, training
 from pullback.learn.journal import CHECKPOINT
@@ -55,7 +56,7 @@ def job_of(options: Namespace) -> TrainingJob:
         "atlas": None if options.atlas is None else str(options.atlas.absolute()),
         "seed": how.seed,
     }
-    return _job(recipe, place)
+    return _job(recipe, place, options)
 
 
 def resumed_job(options: Namespace) -> TrainingJob:
@@ -73,13 +74,15 @@ def resumed_job(options: Namespace) -> TrainingJob:
         place = {name: place[name] for name in ("from", "spacing_mm", "shape", "atlas", "seed")}
     except (KeyError, TypeError) as error:
         raise ModelError(f"{path} does not say what it was trained on; resume it from Python") from error
-    return _job(replace(recipe, training=_with_steps(recipe.training, options.steps)), place)
+    return _job(replace(recipe, training=_with_steps(recipe.training, options.steps)), place, options)
 
 
-def _job(recipe: TrainingRecipe, place: dict[str, Any]) -> TrainingJob:
+def _job(recipe: TrainingRecipe, place: dict[str, Any], options: Namespace) -> TrainingJob:
     size = [None if place[name] is None else tuple(place[name]) for name in ("spacing_mm", "shape")]
     atlas = None if place["atlas"] is None else Path(place["atlas"])
-    data = dataset(place["from"], grid_of=Grid(*size), atlas=atlas, seed=place["seed"])
+    with prepared(options, options.quiet) as cache:
+        data = dataset(place["from"], grid_of=Grid(*size), atlas=atlas, seed=place["seed"],
+                       download=options.download, cache=cache)  # fmt: skip
     return TrainingJob(recipe, data, {"recipe": recipe_file.to_dict(recipe), "data": place})
 
 

@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pullback.cohort.running import NAME, Running, key_of
 from pullback.energy import NCC
 from pullback.errors import InputError, PullbackWarning
 from pullback.image import Image
-from pullback.registration import AlignCentres, Recipe, recipe_file, register
+from pullback.registration import AlignCentres, Recipe, Search, recipe_file, register
 from pullback.registration.outcome import Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.space import Space
@@ -159,13 +160,14 @@ class _Job:
         return self.recipe.prepare.pair(image, image, None, None, self.device)[0]
 
     def first_guess(self) -> Image:
-        """The mean of the images as headers place them, or with centres aligned if that is how the recipe begins."""
-        centres = [stage for stage in self.recipe.stages[:1] if isinstance(stage, AlignCentres)]
+        """The mean of the images as headers place them, or as the recipe finds them: by centres, or by a search."""
+        first = takewhile(lambda stage: isinstance(stage, AlignCentres | Search), self.recipe.stages)
+        finders = tuple(first)
         fixed, total = self._prepared(self.first), torch.zeros(self.first.channels, *self.space.shape)
         for number in range(len(self.images)):
             image = self.read(number)
             start: Transform = Affine.identity(self.space.dimension)
-            for stage in centres if number > 0 else ():
+            for stage in finders if number > 0 else ():
                 start = stage.run(fixed, self._prepared(image), start).transform
             total += resample(self.scaled(image), start, self.space, outside=None).data
         return Image(total / len(self.images), self.space)

@@ -89,7 +89,11 @@ class Compared:
     def loss(self, transform: Transform) -> Float[Tensor, ""]:
         """The energy of a transform, differentiable in its tensors."""
         first, *others = (part.loss(transform) for part in self.parts)
-        return sum(others, first) + sum(self._penalty(part) for part in self._penalised(transform))
+        return sum(others, first) + self.penalty(transform)
+
+    def penalty(self, transform: Transform) -> Float[Tensor, ""] | int:
+        """What the regulariser adds; 0 where there is none."""
+        return sum(self._penalty(part) for part in self._penalised(transform))
 
     def loss_and_force(self, transform: Transform, space: Space | None = None) -> tuple[float, Field]:
         """The energy, and its gradient with respect to a small displacement s that comes first: transform(x + s(x)).

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -54,6 +55,8 @@ class Meeting:
         space: the grid in the middle.
         covered: whether both images cover the grid all but for a few voxels: those see an edge repeated.
         scatter: how far from the voxel centres the images are compared; at the centres if None.
+        weight: what one unit of the similarity counts.
+        regions: by name, (1, 1, *space.shape): where terms of the regulariser act.
     """
 
     energy: Energy
@@ -62,6 +65,8 @@ class Meeting:
     space: Space
     covered: bool = False
     scatter: Displacement | None = None
+    weight: float = 1.0
+    regions: Mapping[str, Batch] = field(default_factory=dict)
 
     def described(self) -> Meeting:
         """The same with features in place of brightness, for similarities that compare those, on the middle grid."""
@@ -93,7 +98,7 @@ class Meeting:
         measure, weight = self.energy.similarity.on(self.space), self._weight(where)
         there = measure.loss(fixed.detach(), moving, weight)[0]
         back = measure.loss(moving.detach(), fixed, weight)[0]
-        both = there + back  # each knows but one half of its gradient
+        both = self.weight * (there + back)  # each knows but one half of its gradient
         return both - both.detach() / 2 + self._penalty(to_fixed) + self._penalty(to_moving)
 
     def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 d *spatial"]]:
@@ -106,7 +111,7 @@ class Meeting:
         total, forces = 0.0, []
         for image, other, half in ((fixed, moving, to_fixed), (moving, fixed, to_moving)):
             warped = image.detach().requires_grad_()
-            loss = measure.loss(other, warped, weight)[0]
+            loss = self.weight * measure.loss(other, warped, weight)[0]
             (gradient,) = torch.autograd.grad(loss, warped)
             cost, pull = self._pull(half)
             forces.append(ops.force(warped, gradient, mix)[0] + pull)
@@ -138,14 +143,14 @@ class Meeting:
     def _penalty(self, half: Transform) -> Tensor | float:
         if self.energy.regulariser is None:
             return 0.0
-        costs = [penalty(self.energy.regulariser, part, self.space) for part in deformations(half)]
+        costs = [penalty(self.energy.regulariser, part, self.space, self.regions) for part in deformations(half)]
         return self.energy.regulariser_weight * sum(costs)
 
     def _pull(self, half: Transform) -> tuple[float, Tensor | float]:
         """The regulariser's part: its value, and its gradient with respect to the half's field."""
         if self.energy.regulariser is None or not isinstance(half, Displacement | Velocity):
             return 0.0, 0.0
-        field = half.field.detach().requires_grad_()
-        cost = self._penalty(replace(half, field=field))
+        values = half.field.detach().requires_grad_()
+        cost = self._penalty(replace(half, field=values))
         assert isinstance(cost, Tensor)
-        return float(cost.detach()), torch.autograd.grad(cost, field)[0]
+        return float(cost.detach()), torch.autograd.grad(cost, values)[0]

@@ -100,25 +100,35 @@ class LandmarkPart:
         points = self._fixed(transform).detach().requires_grad_()
         loss = self._loss(transform, points)
         (pull,) = torch.autograd.grad(loss, points)
-        field = torch.zeros(1, space.dimension, *space.shape, device=pull.device, requires_grad=True)
-        there = ops.sample_points(field, space.to_voxels(points.detach()).to(field))
-        (force,) = torch.autograd.grad(there, field, pull.T.to(field))
-        return float(loss.detach()), force[0]
+        return float(loss.detach()), spread(pull, points, space)
 
     def _fixed(self, transform: Transform) -> PointsTensor:
         """In double precision where the transform is a matrix; not so where that would copy its whole field."""
         return self.landmarks.fixed.world.to(torch.float64 if isinstance(transform, Affine) else torch.float32)
 
     def _loss(self, transform: Transform, points: PointsTensor) -> Float[Tensor, ""]:
-        moving = self.landmarks.moving.world.to(points)
-        apart = (transform.move(points) - moving).T[None]
-        if self.landmarks.sigma_mm is not None:
-            apart = apart * (self.similarity.sigma_mm / self.landmarks.sigma_mm).to(apart)
-        loss: Tensor = self.weight * self.similarity.loss(torch.zeros_like(apart), apart)[0]
-        return loss
+        apart = transform.move(points) - self.landmarks.moving.world.to(points)
+        return self.weight * judged(self.similarity, self.landmarks, apart)
 
 
 Part: TypeAlias = ImagePart | LandmarkPart
+
+
+def judged(similarity: LandmarkDistance, landmarks: Landmarks, apart: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
+    """What the distances of landmarks from their partners cost, each beside how sure it is."""
+    gaps = apart.T[None]
+    if landmarks.sigma_mm is not None:
+        gaps = gaps * (similarity.sigma_mm / landmarks.sigma_mm).to(gaps)
+    loss: Tensor = similarity.loss(torch.zeros_like(gaps), gaps)[0]
+    return loss
+
+
+def spread(pull: Float[Tensor, "n d"], points: PointsTensor, space: Space) -> Field:
+    """Pulls at points as a force on the voxels of a grid about each, whose displacement is read linearly there."""
+    field = torch.zeros(1, space.dimension, *space.shape, device=pull.device, requires_grad=True)
+    there = ops.sample_points(field, space.to_voxels(points.detach()).to(field))
+    (force,) = torch.autograd.grad(there, field, pull.T.to(field))
+    return force[0]
 
 
 def carried(force: Field, here: Space, space: Space) -> Field:

@@ -35,11 +35,25 @@ def compares_landmarks(similarity: Similarity) -> bool:
     return any(isinstance(term.similarity, LandmarkDistance) for term in flat(similarity))
 
 
-def parts(similarity: Similarity, pair: Pair) -> tuple[Part, ...]:
-    """The addends of an energy.
+def grouped(similarity: Similarity) -> tuple[Term, ...]:
+    """The addends of an energy, each with its weight and what it looks at.
 
     Measures of the same images stay together, so that these are pulled back once; but those that compare features are
     by themselves, since they read other channels.
+    """
+    terms = list(flat(similarity))
+    if all(term.key == MAIN and not _apart(term.similarity) for term in terms):
+        return (Term(similarity),)
+    together: dict[Key, list[Term]] = {}
+    for term in terms:
+        if not _apart(term.similarity):
+            together.setdefault(term.key, []).append(Term(term.similarity, term.weight))
+    summed = [_summed(group, key) for key, group in together.items()]
+    return (*summed, *(term for term in terms if _apart(term.similarity)))
+
+
+def parts(similarity: Similarity, pair: Pair) -> tuple[Part, ...]:
+    """The addends of an energy, with what they compare.
 
     Args:
         similarity: one measure, or a sum.
@@ -48,28 +62,21 @@ def parts(similarity: Similarity, pair: Pair) -> tuple[Part, ...]:
     Raises:
         InputError: the measure names images or a mask that are not there, or landmarks.
     """
-    terms = list(flat(similarity))
-    if all(term.key == MAIN and not _apart(term.similarity) for term in terms):
-        return (ImagePart(similarity, pair),)
-    together: dict[Key, list[Term]] = {}
-    for term in terms:
-        if not _apart(term.similarity):
-            together.setdefault(term.key, []).append(Term(term.similarity, term.weight))
-    summed = [_summed(group, _seen(pair, key)) for key, group in together.items()]
-    return (*summed, *(_alone(term, pair) for term in terms if _apart(term.similarity)))
+    return tuple(_part(term, pair) for term in grouped(similarity))
 
 
 def _apart(similarity: Similarity) -> bool:
     return isinstance(similarity, LandmarkDistance) or similarity.has_features
 
 
-def _summed(group: list[Term], pair: Pair) -> Part:
+def _summed(group: list[Term], key: Key) -> Term:
+    images, mask = key
     if len(group) == 1:
-        return ImagePart(group[0].similarity, pair, group[0].weight)
-    return ImagePart(WeightedSum(tuple(group)), pair)
+        return replace(group[0], images=images, mask=mask)
+    return Term(WeightedSum(tuple(group)), 1.0, images, mask)
 
 
-def _alone(term: Term, pair: Pair) -> Part:
+def _part(term: Term, pair: Pair) -> Part:
     if not isinstance(term.similarity, LandmarkDistance):
         return ImagePart(term.similarity, _seen(pair, term.key), term.weight)
     if pair.landmarks is None:

@@ -6,22 +6,27 @@ say what they are. `pullback.registration.Predict` makes a stage of a trained ne
 
 from pullback.learn.data import (
     Augmentation,
+    Cache,
     Dataset,
     Grid,
+    HeartDrawing,
     PairBatch,
     Pairs,
     all_pairs,
     chests,
     cine,
     dataset,
+    fetch,
     fives,
     from_files,
+    hearts,
     medmnist,
     mnist,
 )
 from pullback.learn.loss import Loss
 from pullback.learn.measure import by, by_group, measure, stay
-from pullback.learn.networks import Network, Prediction, VoxelMorph, warp
+from pullback.learn.networks import AffineNetwork, Network, PairNetwork, Prediction, Pyramid, VoxelMorph, warp
+from pullback.learn.onnx_files import export_onnx, onnx_difference
 from pullback.learn.predict import Answer, predict
 from pullback.learn.recipe import TRAININGS, Training, TrainingRecipe, training
 from pullback.learn.train import Progress, Trained, train
@@ -30,17 +35,22 @@ from pullback.learn.weights import Card, load_weights, save_weights
 
 __all__ = [
     "TRAININGS",
+    "AffineNetwork",
     "Answer",
     "Augmentation",
+    "Cache",
     "Card",
     "Dataset",
     "Grid",
+    "HeartDrawing",
     "Loss",
     "Network",
     "PairBatch",
+    "PairNetwork",
     "Pairs",
     "Prediction",
     "Progress",
+    "Pyramid",
     "Trained",
     "Training",
     "TrainingRecipe",
@@ -51,13 +61,17 @@ __all__ = [
     "chests",
     "cine",
     "dataset",
+    "export_onnx",
+    "fetch",
     "fives",
     "from_files",
     "from_voxelmorph",
+    "hearts",
     "load_weights",
     "measure",
     "medmnist",
     "mnist",
+    "onnx_difference",
     "predict",
     "save_weights",
     "stay",

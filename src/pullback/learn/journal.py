@@ -15,6 +15,7 @@ from pullback.io.images.pictures import write_picture
 from pullback.learn.data.pairs import PairBatch
 from pullback.learn.measure import Way
 from pullback.learn.networks import warp
+from pullback.learn.tensorboard_files import Board
 from pullback.typing import Tensor
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
@@ -39,6 +40,39 @@ def prepared_folder(folder: Path, resume: bool) -> None:
         raise InputError(f"cannot make the folder {folder}: {error.strerror or error}; choose another one") from error
 
 
+class Journal:
+    """What a training tells while it goes on: log.jsonl, pictures, and TensorBoard's files if wanted.
+
+    Args:
+        folder: of the training.
+        epoch: how many are done; what is said of later ones in log.jsonl is left out, they will be run again.
+        tensorboard: whether to write event files too.
+    """
+
+    def __init__(self, folder: Path, epoch: int, tensorboard: bool = False) -> None:
+        cut_log(folder, epoch)
+        self.folder = folder
+        self.board = Board(folder, epoch) if tensorboard else None
+
+    def line(self, line: dict[str, Any]) -> None:
+        """Tell the numbers of an epoch."""
+        add_line(self.folder, line)
+        if self.board is not None:
+            self.board.line(line)
+
+    def draw(self, epoch: int, batch: PairBatch, way: Way) -> None:
+        """Show some pairs; see `sheet`."""
+        grey = 255 * np.asarray(sheet(batch, way))
+        write_picture(grey[None], self.folder / "pictures" / f"epoch_{epoch:05d}.png")
+        if self.board is not None:
+            self.board.picture(grey, epoch)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self.board is not None:
+            self.board.close()
+
+
 def cut_log(folder: Path, epoch: int) -> None:
     """Leave out the lines after an epoch: those steps will be taken again."""
     path = folder / LOG
@@ -60,17 +94,16 @@ def add_line(folder: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def draw(folder: Path, epoch: int, batch: PairBatch, way: Way) -> None:
-    """A picture of some pairs: moving, warped, fixed, how far it moves, Jacobian (grey is 1, black folds)."""
+def sheet(batch: PairBatch, way: Way) -> Tensor:
+    """Some pairs, from 0 to 1: moving, warped, fixed, how far it moves, Jacobian (grey is 1, black folds)."""
     displacement = way(batch).to("cpu", torch.float32)
     warped = warp(batch.moving, displacement)
     volume = ops.jacobian(displacement, torch.eye(displacement.shape[1], dtype=torch.float64))
     length = displacement.norm(dim=1)
     columns = [batch.moving[:, 0], warped[:, 0], batch.fixed[:, 0], length / length.max().clamp(min=1e-6), volume / 2]
     rows = [torch.cat([_framed(_plane(column[k])) for column in columns], dim=1) for k in range(len(warped))]
-    sheet = torch.cat(rows, dim=0).clamp(0, 1).repeat_interleave(_scale(rows[0]), 0)
-    sheet = sheet.repeat_interleave(_scale(rows[0]), 1)
-    write_picture(255 * np.asarray(sheet)[None], folder / "pictures" / f"epoch_{epoch:05d}.png")
+    whole = torch.cat(rows, dim=0).clamp(0, 1).repeat_interleave(_scale(rows[0]), 0)
+    return whole.repeat_interleave(_scale(rows[0]), 1)
 
 
 def _plane(image: Tensor) -> Tensor:

@@ -7,28 +7,32 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional
 
-from pullback.energy import MSE, Regulariser, Similarity
+from pullback.energy import MSE, Diffusion, Regulariser, Similarity
 from pullback.errors import RecipeError
 from pullback.learn.data.pairs import PairBatch
-from pullback.learn.networks.prediction import Prediction, warp
+from pullback.learn.networks import Prediction, warp
 from pullback.space import Space
 from pullback.typing import Batch, Float, Int, Tensor
 
 EPSILON = 1e-6
+ROUND_MM = 0.1
 
 
 @dataclass(frozen=True)
 class Loss:
-    """similarity + regulariser_weight x regulariser + label_weight x (1 - Dice) + inverse_weight x inverse error.
+    """similarity + regulariser_weight x regulariser + label_weight x (1 - Dice) + inverse_weight x inverse error + ...
 
     Where a network gives both ways, the similarity and the labels are those of both, averaged.
 
     Attributes:
         similarity: how unlike fixed and warped are.
+        similarity_weight: what one unit of it costs; 0 leaves it to the other parts.
         regulariser: a penalty on the displacement, or on the velocity where the network predicts one, in mm.
         regulariser_weight: what one unit of it costs.
         label_weight: what labels that do not overlap at all cost; 0 trains without labels.
         inverse_weight: what a mm^2 of u(x) + v(x + u(x)) costs, v the way back; for networks that give both ways.
+        truth_weight: what a mm of mean end-point error costs, for pairs whose displacement is known; of all voxels and
+            of those that carry a label, half and half.
     """
 
     similarity: Similarity = field(default_factory=MSE)
@@ -36,9 +40,11 @@ class Loss:
     regulariser_weight: float = 0.0
     label_weight: float = 0.0
     inverse_weight: float = 0.0
+    similarity_weight: float = 1.0
+    truth_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("regulariser_weight", "label_weight", "inverse_weight"):
+        for name in ("regulariser_weight", "label_weight", "inverse_weight", "similarity_weight", "truth_weight"):
             if not 0 <= getattr(self, name) < 1e12:
                 raise RecipeError(f"{name} must be at least 0; got {getattr(self, name)}")
 
@@ -51,9 +57,12 @@ class Loss:
             space: their grid.
 
         Raises:
-            RecipeError: labels or both ways are asked for, and there are none.
+            RecipeError: labels, known answers or both ways are asked for, and there are none.
         """
-        terms = {"similarity": self._alike(batch, prediction, space)}
+        terms = {}
+        if self.similarity_weight > 0:
+            alike = self._alike(batch, prediction, space)
+            terms["similarity"] = alike if self.similarity_weight == 1 else self.similarity_weight * alike
         if self.regulariser is not None and self.regulariser_weight > 0:
             terms["smoothness"] = self.regulariser_weight * self._rough(prediction.vectors, space)
         if self.label_weight > 0:
@@ -63,6 +72,8 @@ class Loss:
                 raise RecipeError("inverse_weight needs a network that gives both ways: bidirectional: true")
             gap = prediction.displacement + warp(prediction.inverse, prediction.displacement)
             terms["inverse"] = self.inverse_weight * (in_mm(gap, space) ** 2).sum(dim=1).mean()
+        if self.truth_weight > 0:
+            terms["truth"] = self.truth_weight * _missed(batch, prediction, space)
         return terms
 
     def _alike(self, batch: PairBatch, prediction: Prediction, space: Space) -> Tensor:
@@ -79,6 +90,10 @@ class Loss:
         spacing = [s * (2 if coarse else 1) for s in space.spacing]
         own = Space.of_array(tuple(vectors.shape[2:]), spacing)
         fields = in_mm(vectors, own)
+        if isinstance(
+            self.regulariser, Diffusion
+        ):  # a sum over components: those of a batch are as good as one field's
+            return self.regulariser.loss(fields.flatten(0, 1), own) / len(fields)
         return torch.stack([self.regulariser.loss(each, own) for each in fields]).mean()
 
     def _apart(self, batch: PairBatch, prediction: Prediction) -> Tensor:
@@ -102,6 +117,19 @@ def _unlike(similarity: Similarity, fixed: Batch, warped: Batch, space: Space) -
     return similarity.on(space).loss(fixed, warped).mean()
 
 
+def _missed(batch: PairBatch, prediction: Prediction, space: Space) -> Tensor:
+    """Mean end-point error in mm; rounded off near 0, so that its gradient does not jump there."""
+    if batch.truth is None:
+        raise RecipeError("truth_weight needs pairs whose displacement is known, and these are not (augmentation "
+                          "drops what is known); set it to 0")  # fmt: skip
+    square = (in_mm(prediction.displacement - batch.truth, space) ** 2).sum(dim=1)
+    gap = (square + ROUND_MM**2).sqrt() - ROUND_MM
+    if batch.fixed_labels is None:
+        return gap.mean()
+    where = (batch.fixed_labels > 0).to(gap)
+    return (gap.mean() + (gap * where).sum() / where.sum().clamp(min=1)) / 2
+
+
 def in_mm(field: Batch, space: Space) -> Batch:
     """Displacements in voxels of a grid as mm along the world axes."""
     return torch.einsum("ij,bj...->bi...", space.linear.to(field), field)
@@ -116,5 +144,6 @@ def soft_dice(fixed: Batch, warped: Batch) -> Float[Tensor, ""]:
     """Mean of 2 sum(a b) / sum(a + b) over the labels that occur. Milletari et al., 3DV 2016 (here without squares)."""
     axes = tuple(range(2, fixed.ndim))
     both, either = 2 * (fixed * warped).sum(axes), (fixed + warped).sum(axes)
-    occurs = fixed.sum(axes) > 0
-    return (both / either.clamp(min=EPSILON))[occurs].mean() if bool(occurs.any()) else both.sum() * 0 + 1
+    occurs = (fixed.sum(axes) > 0).to(both)
+    count = occurs.sum()
+    return torch.where(count > 0, (both / either.clamp(min=EPSILON) * occurs).sum() / count.clamp(min=1), 1.0)

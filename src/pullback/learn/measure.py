@@ -12,7 +12,7 @@ import torch
 from pullback import ops
 from pullback.learn.data.pairs import PairBatch, Pairs
 from pullback.learn.loss import in_mm
-from pullback.learn.networks import VoxelMorph, warp
+from pullback.learn.networks import PairNetwork, warp
 from pullback.space import Space
 from pullback.typing import Batch, Tensor
 
@@ -65,7 +65,7 @@ def stay(batch: PairBatch) -> Batch:
     return torch.zeros(len(batch.fixed), batch.fixed.ndim - 2, *batch.fixed.shape[2:])
 
 
-def by(model: VoxelMorph) -> Way:
+def by(model: PairNetwork) -> Way:
     """The way of a network, wherever it is."""
     device = next(model.parameters()).device
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pullback.energy import LNCC, MSE, Diffusion
@@ -130,11 +130,64 @@ def diffeomorphic_3d() -> TrainingRecipe:
     )  # fmt: skip
 
 
+def pyramid_2d() -> TrainingRecipe:
+    """Coarse to fine, for images of any contrast whose displacement is known."""
+    return TrainingRecipe(
+        "pyramid-2d",
+        "Coarse to fine, for drawn pairs of any contrast whose displacement is known: phantom:hearts.",
+        PYRAMID,
+        SUPERVISED,
+        Training(epochs=100, steps=20, batch=8, decay="cosine", warm_up=50, clip=1.0, average=0.99, patience=5),
+    )
+
+
+def pyramid_3d() -> TrainingRecipe:
+    """The same for volumes, by local correlation, without known displacements."""
+    return TrainingRecipe(
+        "pyramid-3d",
+        "Coarse to fine, with an affine map first, for volumes: compared by local correlation, nothing need be known.",
+        replace(PYRAMID, dimension=3, encoder=(8, 16, 32, 32, 32), decoder=(32, 32), affine=True),
+        Loss(LNCC(), Diffusion(), 1.0),
+        Training(epochs=100, steps=50, decay="cosine", warm_up=50, clip=1.0, average=0.99, patience=5),
+    )
+
+
+def affine_2d() -> TrainingRecipe:
+    """Alignment alone."""
+    return TrainingRecipe(
+        "affine-2d",
+        "An affine map and nothing else, for drawn pairs of any contrast whose displacement is known.",
+        AFFINE,
+        replace(SUPERVISED, regulariser=None, regulariser_weight=0.0),
+        Training(epochs=100, steps=20, batch=8, decay="cosine", warm_up=50, clip=1.0, average=0.99, patience=5),
+    )
+
+
+def affine_3d() -> TrainingRecipe:
+    """Alignment of volumes, by local correlation."""
+    return TrainingRecipe(
+        "affine-3d",
+        "An affine map and nothing else, for volumes: compared by local correlation, nothing need be known.",
+        replace(AFFINE, dimension=3, encoder=(8, 16, 32, 32, 32), decoder=(32, 32)),
+        Loss(LNCC()),
+        Training(epochs=100, steps=50, decay="cosine", warm_up=50, clip=1.0, average=0.99, patience=5),
+    )
+
+
+PYRAMID = Network("Pyramid", encoder=(16, 32, 32, 48, 64), decoder=(48, 32), integrate=4, half_resolution=True,
+                  flow_scale=5.0, correlation=1)  # fmt: skip
+AFFINE = Network("AffineNetwork", encoder=(16, 32, 32, 48, 64), decoder=(48, 32), flow_scale=5.0, correlation=1)
+SUPERVISED = Loss(MSE(), Diffusion(), 0.02, label_weight=1.0, similarity_weight=0.0, truth_weight=0.2)
+
 TRAININGS: dict[str, Callable[[], TrainingRecipe]] = {
     "voxelmorph-2d": voxelmorph_2d,
     "swift-2d": swift_2d,
     "diffeomorphic-2d": diffeomorphic_2d,
     "diffeomorphic-3d": diffeomorphic_3d,
+    "pyramid-2d": pyramid_2d,
+    "pyramid-3d": pyramid_3d,
+    "affine-2d": affine_2d,
+    "affine-3d": affine_3d,
 }
 
 

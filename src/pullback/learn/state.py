@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim.adam import adam
 
 from pullback.errors import ModelError
-from pullback.learn.networks import VoxelMorph
+from pullback.learn.networks import PairNetwork
 from pullback.learn.recipe import Training
 from pullback.learn.tensors import read_tensors, write_tensors
+from pullback.learn.together import Together
 from pullback.typing import Tensor
 
 Weights = dict[str, Tensor]
@@ -30,7 +32,8 @@ class State:
 
     Attributes:
         model: the network that learns.
-        optimiser: Adam.
+        weights: all of its weights in one piece.
+        optimiser: Adam, on that piece.
         scaler: of the loss, for float16.
         average: running average of the weights; None without.
         best: the weights of the best validation so far.
@@ -38,7 +41,8 @@ class State:
         followed: the average and the weights as two lists, so that a step need not gather them.
     """
 
-    model: VoxelMorph
+    model: PairNetwork
+    weights: Together
     optimiser: torch.optim.Adam
     scaler: torch.amp.GradScaler
     average: Weights | None
@@ -47,13 +51,13 @@ class State:
     followed: tuple[list[Tensor], ...] = ()
 
     @classmethod
-    def start(cls, model: VoxelMorph, how: Training) -> State:
+    def start(cls, model: PairNetwork, how: Training) -> State:
         """Before the first step."""
         device = next(model.parameters()).device
-        adam = torch.optim.Adam(model.parameters(), lr=how.learning_rate, fused=device.type in ("cpu", "cuda"))
+        weights = Together(model)
+        adam = torch.optim.Adam([weights.whole], lr=how.learning_rate, fused=device.type in ("cpu", "cuda"))
         scaler = torch.amp.GradScaler(device.type, enabled=how.precision == "float16")
-        weights = copied(model)
-        return cls(model, adam, scaler, None if how.average is None else copied(model), weights)
+        return cls(model, weights, adam, scaler, None if how.average is None else copied(model), copied(model))
 
     @property
     def kept(self) -> Weights:
@@ -70,6 +74,24 @@ class State:
             self.best = {name: tensor.clone() for name, tensor in self.kept.items()}
         return better
 
+    def step(self, rate: float) -> None:
+        """Move the weights by their gradients; without the ceremony around an Optimizer, where it can be left out."""
+        kept, whole = self.optimiser.state.get(self.weights.whole), self.weights.whole
+        group = self.optimiser.param_groups[0]
+        group["lr"] = rate
+        if self.scaler.is_enabled():
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+        elif not kept:
+            self.optimiser.step()  # the first one makes the moments
+        else:
+            assert whole.grad is not None
+            first, second = group["betas"]
+            with torch.no_grad():
+                adam([whole], [whole.grad], [kept["exp_avg"]], [kept["exp_avg_sq"]], [], [kept["step"]],
+                     foreach=False, fused=group["fused"], amsgrad=False, beta1=first, beta2=second, lr=rate,
+                     weight_decay=0.0, eps=group["eps"], maximize=False)  # fmt: skip
+
     def follow(self, share: float | None) -> None:
         """Move the running average towards the weights."""
         if self.average is None or share is None:
@@ -85,11 +107,12 @@ class State:
         Raises:
             InputError: it cannot be written.
         """
-        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors = {f"model/{name}": tensor for name, tensor in copied(self.model).items()}
         tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
         tensors |= {f"average/{name}": tensor for name, tensor in (self.average or {}).items()}
-        for name, parameter in self.model.named_parameters():
-            tensors |= {f"adam/{key}/{name}": value for key, value in self.optimiser.state.get(parameter, {}).items()}
+        for key, value in self.optimiser.state.get(self.weights.whole, {}).items():
+            parts = {"": value} if value.ndim == 0 else self.weights.parts(value)
+            tensors |= {f"adam/{key}/{name}": part.clone() for name, part in parts.items()}
         write_tensors(path, tensors, text | {"numbers": self.numbers, "scaler": self.scaler.state_dict()})
 
     def load(self, path: Path) -> dict[str, Any]:
@@ -109,10 +132,11 @@ class State:
             self.best = {name: groups["best"][name].to(device) for name in self.best}
             if self.average is not None:
                 self.average = {name: groups["average"][name].to(device) for name in self.average}
-            for name, parameter in self.model.named_parameters():
-                kept = {key: groups["adam"][f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-                moments = {key: torch.empty_like(parameter).copy_(kept[key]) for key in ("exp_avg", "exp_avg_sq")}
-                self.optimiser.state[parameter] = {"step": kept["step"].to(device), **moments}
+            moments = {key: torch.zeros_like(self.weights.whole) for key in ("exp_avg", "exp_avg_sq")}
+            for key, whole in moments.items():
+                for name, part in self.weights.parts(whole).items():
+                    part.copy_(groups["adam"][f"{key}/{name}"])
+            self.optimiser.state[self.weights.whole] = {"step": groups["adam"]["step/"].to(device), **moments}
             self.scaler.load_state_dict(text["scaler"])
             self.numbers = dict(text["numbers"])
         except (KeyError, RuntimeError, TypeError) as error:
@@ -121,12 +145,12 @@ class State:
         return text
 
 
-def copied(model: VoxelMorph) -> Weights:
+def copied(model: PairNetwork) -> Weights:
     """The weights as they are now."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def with_weights(model: VoxelMorph, weights: Weights) -> VoxelMorph:
+def with_weights(model: PairNetwork, weights: Weights) -> PairNetwork:
     """The same network with other weights, for looking."""
     other = copy.deepcopy(model)
     other.load_state_dict(OrderedDict(weights))

@@ -20,18 +20,21 @@ import torch
 from pullback.errors import InputError, ModelError, TrainingError
 from pullback.learn import journal
 from pullback.learn.data import Dataset, PairBatch, mixed
+from pullback.learn.failures import sentences
+from pullback.learn.journal import Journal
 from pullback.learn.measure import Figures, by, measure, score, stay
-from pullback.learn.networks import Network, Prediction, VoxelMorph
+from pullback.learn.networks import Network, PairNetwork
 from pullback.learn.processes import Processes, joined
-from pullback.learn.recipe import Training, TrainingRecipe
+from pullback.learn.recipe import TrainingRecipe
 from pullback.learn.state import State, with_weights
+from pullback.learn.stepping import learning_rate, predicted
+from pullback.learn.tensorboard_files import check_installed
 from pullback.learn.weights import Card, save_weights
 from pullback.space import Space
 from pullback.typing import Tensor
 
 VARIED = 1
 """Makes the seeds of the augmentation others than those of the pairs."""
-TYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Trained:
         stopped_early: whether patience ended it.
     """
 
-    model: VoxelMorph
+    model: PairNetwork
     card: Card
     losses: tuple[float, ...]
     stopped_early: bool
@@ -81,6 +84,7 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     notes: dict[str, Any] | None = None,
+    tensorboard: bool = False,
     watch: ProgressWatch | None = None,
 ) -> Trained:
     """Train a network.
@@ -92,6 +96,7 @@ def train(
         resume: go on from the checkpoint in that folder.
         device: cpu or cuda. Under torchrun every process takes its share of each batch.
         notes: plain values for the card and the checkpoint: where recipe and data came from.
+        tensorboard: write event files into out/tensorboard too; needs the package tensorboard.
         watch: called after each epoch, in the first process.
 
     Returns:
@@ -102,8 +107,10 @@ def train(
         TrainingError: the loss is not finite any more, or the memory does not suffice.
     """
     folder = None if out is None else Path(out)
+    if tensorboard:
+        check_installed()
     network = _fitting(recipe.network, data)
-    with joined(device) as processes, _sentences(folder, recipe.training):
+    with joined(device) as processes, sentences(folder, recipe.training):
         if recipe.training.batch % processes.count:
             raise InputError(f"a batch of {recipe.training.batch} cannot be shared by {processes.count} processes; "
                              "make it a multiple")  # fmt: skip
@@ -112,7 +119,7 @@ def train(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.training.seed)
             model = network.build().to(processes.device)
-        run = _Run(recipe, data, folder if processes.first else None, processes, notes or {})
+        run = _Run(recipe, data, folder if processes.first else None, processes, notes or {}, tensorboard)
         return run.train(model, folder if resume else None, watch or (lambda progress: None))
 
 
@@ -125,32 +132,49 @@ class _Run:
     folder: Path | None
     processes: Processes
     notes: dict[str, Any]
+    tensorboard: bool = False
 
-    def train(self, model: VoxelMorph, resumed: Path | None, watch: ProgressWatch) -> Trained:
+    def train(self, model: PairNetwork, resumed: Path | None, watch: ProgressWatch) -> Trained:
         how = self.recipe.training
-        state = State.start(_laid_out(model), how)
+        state = State.start(laid_out(model), how)
         if resumed is not None:
             state.load(resumed / journal.CHECKPOINT)
+        with self._told(state) as told:
+            losses = self._epochs(state, told, watch)
+        best = with_weights(state.model, state.best)
+        card = self._card(best, self._test(best))
         if self.folder is not None:
-            journal.cut_log(self.folder, state.numbers["epoch"])
+            save_weights(best, card, self.folder / journal.WEIGHTS)
+        return Trained(best, card, tuple(losses), state.numbers["epoch"] < how.epochs)
+
+    @contextmanager
+    def _told(self, state: State) -> Iterator[Journal | None]:
+        """The journal of this run, in the process that writes."""
+        told = None if self.folder is None else Journal(self.folder, state.numbers["epoch"], self.tensorboard)
+        try:
+            yield told
+        finally:
+            if told is not None:
+                told.close()
+
+    def _epochs(self, state: State, told: Journal | None, watch: ProgressWatch) -> list[float]:
+        """Epoch after epoch, until the last or until patience is over; the mean loss of each."""
+        how = self.recipe.training
         began, first, losses = time.perf_counter(), state.numbers["epoch"], list[float]()
         figures: Figures = {}
         while state.numbers["epoch"] < how.epochs and not self._patience_is_over(state):
             losses.append(self._epoch(state))
             state.numbers["epoch"] = done = state.numbers["epoch"] + 1
             due = done % how.validate_every == 0 or done == how.epochs
-            figures = self._validate(state) if due else figures
-            self._log(state, losses[-1], figures if due else None)
+            figures = self._validate(state, told) if due else figures
+            if told is not None:
+                told.line(self._line(state, losses[-1], figures if due else None))
             if due and self.folder is not None:
                 state.save(self.folder / journal.CHECKPOINT, self.notes)
             left = (time.perf_counter() - began) / (done - first) * (how.epochs - done)
             if self.processes.first:
                 watch(Progress(done, how.epochs, losses[-1], left, figures))
-        best = with_weights(state.model, state.best)
-        card = self._card(best, self._test(best))
-        if self.folder is not None:
-            save_weights(best, card, self.folder / journal.WEIGHTS)
-        return Trained(best, card, tuple(losses), state.numbers["epoch"] < how.epochs)
+        return losses
 
     def _epoch(self, state: State) -> float:
         """Take the steps of one epoch; their mean loss."""
@@ -173,22 +197,18 @@ class _Run:
         return mean
 
     def _step(self, state: State, batch: PairBatch, rate: float) -> Tensor:
-        how, model, adam, scaler = self.recipe.training, state.model, state.optimiser, state.scaler
-        prediction = predicted(model, batch, how.precision)
+        how, scaler, whole = self.recipe.training, state.scaler, state.weights.whole
+        prediction = predicted(state.model, batch, how.precision)
         terms = self.recipe.loss.terms(batch, prediction, self._space)
-        loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else terms["similarity"]
-        adam.zero_grad(set_to_none=True)
+        loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
+        assert whole.grad is not None
+        whole.grad.zero_()
         (scaler.scale(loss) if scaler.is_enabled() else loss).backward()  # type: ignore[no-untyped-call]
-        self.processes.average(p.grad for p in model.parameters())
-        adam.param_groups[0]["lr"] = rate
+        self.processes.average([whole.grad])
         if how.clip is not None:
-            scaler.unscale_(adam)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), how.clip)
-        if scaler.is_enabled():
-            scaler.step(adam)
-            scaler.update()
-        else:
-            adam.step()
+            scaler.unscale_(state.optimiser)
+            torch.nn.utils.clip_grad_norm_([whole], how.clip)
+        state.step(rate)
         state.follow(how.average)
         return loss.detach()
 
@@ -196,7 +216,7 @@ class _Run:
     def _space(self) -> Space:
         return self.data.train.space
 
-    def _validate(self, state: State) -> Figures:
+    def _validate(self, state: State, told: Journal | None) -> Figures:
         """Look at unseen pairs; keep the weights if they are the best so far."""
         figures: Figures = {}
         value = 0.0
@@ -205,9 +225,8 @@ class _Run:
             way, chosen = by(with_weights(state.model, state.kept)), pairs.some(how.validation_pairs)
             figures = measure(way, pairs, chosen)
             value = score(figures)[1]
-            if self.folder is not None and how.pictures:
-                shown = pairs.batch(chosen[: how.pictures])
-                journal.draw(self.folder, state.numbers["epoch"], shown, way)
+            if told is not None and how.pictures:
+                told.draw(state.numbers["epoch"], pairs.batch(chosen[: how.pictures]), way)
         better = state.judged(self.processes.told(value))
         if better and self.folder is not None:
             model = with_weights(state.model, state.best)
@@ -218,17 +237,14 @@ class _Run:
         patience = self.recipe.training.patience
         return patience is not None and bool(state.numbers["waited"] >= patience)
 
-    def _log(self, state: State, loss: float, figures: Figures | None) -> None:
-        if self.folder is None:
-            return
+    def _line(self, state: State, loss: float, figures: Figures | None) -> dict[str, Any]:
+        """What log.jsonl says about an epoch."""
         how, epoch = self.recipe.training, state.numbers["epoch"]
         line: dict[str, Any] = {"epoch": epoch, "step": epoch * how.steps, "loss": loss}
         line["learning_rate"] = learning_rate(how, epoch * how.steps - 1)
-        if figures is not None:
-            line |= {"validation": figures, "judged_by": score(figures)[0]}
-        journal.add_line(self.folder, line)
+        return line if figures is None else line | {"validation": figures, "judged_by": score(figures)[0]}
 
-    def _test(self, model: VoxelMorph) -> dict[str, Figures]:
+    def _test(self, model: PairNetwork) -> dict[str, Figures]:
         """Figures on the test part, of the network and of doing nothing."""
         if not self.processes.first:
             return {}
@@ -236,36 +252,17 @@ class _Run:
         chosen = pairs.some(self.recipe.training.validation_pairs)
         return {"identity": measure(stay, pairs, chosen), "model": measure(by(model), pairs, chosen)}
 
-    def _card(self, model: VoxelMorph, metrics: dict[str, Figures]) -> Card:
+    def _card(self, model: PairNetwork, metrics: dict[str, Figures]) -> Card:
         train = self.data.train
         return Card(
             Network.of(model), train.spacing_mm, train.shape, self.data.name, self.data.licence, metrics, self.notes
         )
 
 
-def predicted(model: VoxelMorph, batch: PairBatch, precision: str = "float32") -> Prediction:
-    """What the network says, its arithmetic in another precision if wanted; the displacements in float32 always."""
-    if precision == "float32":
-        return model(batch.fixed, batch.moving)  # type: ignore[no-any-return]
-    with torch.autocast(batch.fixed.device.type, TYPES[precision]):
-        said = model(batch.fixed, batch.moving)
-    inverse = None if said.inverse is None else said.inverse.float()
-    return Prediction(said.displacement.float(), said.vectors.float(), inverse)
-
-
-def learning_rate(how: Training, step: int) -> float:
-    """Of a step, from 0: a warm-up along a line, then constant or down half a cosine."""
-    rate = how.learning_rate * min(1.0, (step + 1) / max(how.warm_up, 1))
-    if how.decay == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * step / (how.epochs * how.steps)))
-    return rate
-
-
-def _laid_out(model: VoxelMorph) -> VoxelMorph:
-    """Channels last suits the convolutions of small 2D batches; measured on CPUs."""
-    if model.dimension == 2:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
+def laid_out(model: PairNetwork) -> PairNetwork:
+    """Channels last suits the convolutions; measured on CPUs."""
+    form = torch.channels_last if model.dimension == 2 else torch.channels_last_3d
+    return model.to(memory_format=form)  # type: ignore[call-overload, no-any-return]
 
 
 def _fitting(network: Network, data: Dataset) -> Network:
@@ -279,25 +276,3 @@ def _fitting(network: Network, data: Dataset) -> Network:
         raise ModelError(f"the recipe's network is {network.dimension}D and the data {data.name} are "
                          f"{pairs.dimension}D; choose another recipe")  # fmt: skip
     return Network(**{**vars(network), "channels": pairs.channels})
-
-
-@contextmanager
-def _sentences(folder: Path | None, how: Training) -> Iterator[None]:
-    """Running out of memory becomes a sentence; every failure says where the last checkpoint is."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise TrainingError(_memory(how)) from error
-    except RuntimeError as error:
-        if isinstance(error, TrainingError) or "memory" not in str(error).lower():
-            raise
-        raise TrainingError(_memory(how)) from error
-    except TrainingError as error:
-        if folder is not None and (folder / journal.CHECKPOINT).is_file():
-            raise TrainingError(f"{error}; the last checkpoint is in {folder}") from error
-        raise
-
-
-def _memory(how: Training) -> str:
-    return (f"the memory does not suffice for a batch of {how.batch}; take a smaller batch, a coarser grid, fewer "
-            "features, or half_resolution: true")  # fmt: skip

@@ -17,11 +17,11 @@ import torch
 from pullback import __version__
 from pullback.errors import ModelError
 from pullback.io.atomic import atomic
-from pullback.learn.networks import Network, VoxelMorph
+from pullback.learn.networks import Network, PairNetwork
 from pullback.learn.tensors import finite, read_tensors, shapes, write_tensors
 
 MOST_CARD_BYTES = 1_000_000
-SHIPPED = {"cine-2d": "cine_2d.safetensors"}
+SHIPPED = {"heart-2d": "heart_2d.safetensors", "cine-2d": "cine_2d.safetensors"}
 """Networks that come with pullback, see docs/methods/learned.md: name -> file in `shipped`."""
 
 
@@ -79,7 +79,7 @@ class Card:
         return cls(**values)
 
 
-def save_weights(model: VoxelMorph, card: Card, path: str | Path) -> Path:
+def save_weights(model: PairNetwork, card: Card, path: str | Path) -> Path:
     """Write the weights and their card.
 
     Args:
@@ -104,7 +104,7 @@ def save_weights(model: VoxelMorph, card: Card, path: str | Path) -> Path:
     return path
 
 
-def load_weights(path: str | Path) -> tuple[VoxelMorph, Card]:
+def load_weights(path: str | Path) -> tuple[PairNetwork, Card]:
     """A network with its weights, ready to predict, and its card.
 
     Args:

@@ -16,7 +16,7 @@ import torch
 import pullback
 from pullback.typing import Float, Matrix, Shape, Tensor
 
-VERSION = 7
+VERSION = 8
 _NAME = {"win32": "pullback_native.dll", "darwin": "libpullback_native.dylib"}.get(
     sys.platform, "libpullback_native.so"
 )

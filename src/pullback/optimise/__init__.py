@@ -14,7 +14,7 @@ from pullback.optimise.optimiser import (
     Optimiser,
     StochasticDescent,
 )
-from pullback.optimise.parametrisation import SVF, BSpline, Greedy, Linear, Parametrisation, Params
+from pullback.optimise.parametrisation import SVF, BSpline, Greedy, Linear, Parametrisation, Params, Smoothed
 from pullback.optimise.schedule import Level, Schedule
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Parametrisation",
     "Params",
     "Schedule",
+    "Smoothed",
     "Solution",
     "Status",
     "StochasticDescent",

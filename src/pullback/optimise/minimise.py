@@ -12,9 +12,10 @@ import torch
 from pullback.optimise.objective import Objective
 from pullback.optimise.optimiser import Optimiser
 from pullback.optimise.parametrisation import Params
+from pullback.typing import Tensor
 
 WINDOW = 10
-"""Steps over which the loss must fall for a level to go on."""
+"""Steps over which the loss must fall for a level to go on, of optimisers that do not ask for more."""
 
 
 class Status(Enum):
@@ -57,7 +58,7 @@ class Solution:
     status: Status
 
 
-def minimise(
+def minimise(  # noqa: PLR0913 - each way to end by its name
     objective: Objective,
     params: Params,
     optimiser: Optimiser,
@@ -66,6 +67,7 @@ def minimise(
     unit_mm: float,
     tolerance: float = 1e-4,
     shortest_mm: float = 0.0,
+    least_gradient: float = 0.0,
     watch: Callable[[int, float], None] = lambda step, loss: None,
 ) -> Solution:
     """Take up to `steps` steps from `params`, and give the best numbers seen.
@@ -76,14 +78,18 @@ def minimise(
         optimiser: how to step.
         steps: the most steps.
         unit_mm: voxel size of the level, the unit of step lengths.
-        tolerance: stop when the loss fell by less than this part of itself over the last ten steps; not asked of losses
-            that are of other random places at every step.
-        shortest_mm: stop when no voxel was moved farther than this by any of the last ten steps.
+        tolerance: stop when the loss fell by less than this part of itself over the last ten steps (or as many as the
+            optimiser may swing for, see `Optimiser.window`); not asked of losses that are of other random places at
+            every step.
+        shortest_mm: stop when no voxel was moved farther than this by any of those steps.
+        least_gradient: stop when the (preconditioned) gradient is shorter than this part of the longest seen; 0 for
+            never, and not asked of other random places either.
         watch: called after every step with its number and loss.
     """
     state = optimiser.init(params, unit_mm)
-    best, history, moved = _Best(params), [], []
-    objective = replace(objective, seen=best.see)
+    best, history, moved, slope = _Best(params), [], [], _Slope(least_gradient)
+    objective = replace(objective, seen=best.see, pulled=slope.see if least_gradient and not optimiser.noisy else None)
+    window = max(WINDOW, optimiser.window)
     if optimiser.noisy:
         best.see(params, _value(objective, params))
     status = Status.max_steps
@@ -94,8 +100,9 @@ def minimise(
         if not math.isfinite(loss):
             return Solution(best.params, best.loss, tuple(history), Status.nonfinite)
         moved.append(optimiser.last_mm(state))
-        still = len(moved) >= WINDOW and max(moved[-WINDOW:]) < shortest_mm
-        if still or optimiser.exhausted(state) or (not optimiser.noisy and _flat(history, tolerance)):
+        still = len(moved) >= window and max(moved[-window:]) < shortest_mm
+        flat = not optimiser.noisy and _flat(history, tolerance, window)
+        if still or flat or slope.level or optimiser.exhausted(state):
             status = Status.converged
             break
     last = _value(objective, params)
@@ -120,9 +127,26 @@ class _Best:
             self.params, self.loss = params, loss
 
 
-def _flat(history: list[float], tolerance: float) -> bool:
+@dataclass
+class _Slope:
+    """How long the last gradient was, beside the longest; told of each as soon as it is known."""
+
+    least: float
+    last: float = math.inf
+    longest: float = 0.0
+
+    def see(self, gradient: Tensor) -> None:
+        self.last = float(torch.linalg.vector_norm(gradient))
+        self.longest = max(self.longest, self.last)
+
+    @property
+    def level(self) -> bool:
+        return self.last < self.least * self.longest or self.last == 0 < self.least
+
+
+def _flat(history: list[float], tolerance: float, window: int) -> bool:
     """Whether the best loss of the last few steps is hardly below the best before them."""
-    if len(history) <= WINDOW:
+    if len(history) <= window:
         return False
-    before, now = min(history[:-WINDOW]), min(history[-WINDOW:])
+    before, now = min(history[:-window]), min(history[-window:])
     return before - now < tolerance * max(abs(before), 1e-12)

@@ -21,6 +21,7 @@ class Objective:
         loss_and_force: params -> the loss and its gradient with respect to a step, for models whose steps are composed
             (see `Parametrisation.composed`); None where the gradient with respect to the values is wanted.
         seen: told of every set of numbers and its loss.
+        pulled: told of every gradient; nobody by default.
         curved: params -> the loss, its gradient and its Gauss-Newton curvature (n, n), where it is a sum of squares of
             a few numbers.
         whole: params -> the loss, the preconditioned gradient and its length, where they are found at once.
@@ -31,6 +32,7 @@ class Objective:
     model: Parametrisation
     loss_and_force: Callable[[Params], tuple[float, Tensor]] | None = None
     seen: Callable[[Params, float], None] = lambda params, loss: None
+    pulled: Callable[[Tensor], None] | None = None
     curved: Callable[[Params], tuple[float, Tensor, Tensor]] | None = None
     whole: Callable[[Params], tuple[float, Tensor, float]] | None = None
     redraw: Callable[[int], Callable[[Params], Tensor]] | None = None
@@ -44,6 +46,7 @@ class Objective:
         assert self.curved is not None
         found = self.curved(params)
         self.seen(params, found[0])
+        self._tell(found[1])
         return found
 
     def value_gradient_length(self, params: Params) -> tuple[float, Tensor, float]:
@@ -60,12 +63,17 @@ class Objective:
         if self.whole is not None:
             return self.value_gradient_length(params)[:2]
         if self.loss_and_force is not None:
-            found, force = self.loss_and_force(params)
+            found, gradient = self.loss_and_force(params)
             self.seen(params, found)
-            return found, self.model.precondition(params, force)
+            return found, self._tell(self.model.precondition(params, gradient))
         values = params.values.detach().requires_grad_()
         loss = self.loss(Params(values, params.space, params.initial))
         (gradient,) = torch.autograd.grad(loss, values)
         found = float(loss.detach())
         self.seen(params, found)
-        return found, self.model.precondition(params, gradient)
+        return found, self._tell(self.model.precondition(params, gradient))
+
+    def _tell(self, gradient: Tensor) -> Tensor:
+        if self.pulled is not None:
+            self.pulled(gradient)
+        return gradient

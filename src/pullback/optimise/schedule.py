@@ -37,6 +37,8 @@ class Schedule:
         levels: each a resolution and a number of steps.
         tolerance: a level ends early when its loss fell by less than this part over the last ten steps.
         shortest_voxels: or when none of the last ten steps moved a voxel farther than this, in voxels of the level.
+        least_gradient: or when the gradient is shorter than this part of the longest that the level has seen; 0 for
+            never. Not asked of gradients at fresh random places.
 
     Raises:
         RecipeError: the levels get coarser again.
@@ -45,6 +47,7 @@ class Schedule:
     levels: tuple[Level, ...]
     tolerance: float = 1e-4
     shortest_voxels: float = 0.0
+    least_gradient: float = 0.0
 
     def __post_init__(self) -> None:
         shrinks = [level.shrink for level in self.levels]

@@ -12,6 +12,8 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.register import register
 from pullback.registration.registration import Registration
 from pullback.registration.search import Search
+from pullback.registration.settle import Settle
+from pullback.registration.spline_finish import SplineFinish
 from pullback.registration.stage import Optimise, Stage
 from pullback.registration.suggest import Suggestion, suggest
 from pullback.registration.symmetric import Symmetric
@@ -29,6 +31,8 @@ __all__ = [
     "Recipe",
     "Registration",
     "Search",
+    "Settle",
+    "SplineFinish",
     "Stage",
     "Step",
     "Suggestion",

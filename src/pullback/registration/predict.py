@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from pullback.energy import NCC, Energy, Pair, Similarity
+from pullback.energy import NCC, Energy, NormalisedGradient, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.errors import ModelError, PullbackWarning
 from pullback.evaluate.deformation import jacobian_map
-from pullback.learn.networks import VoxelMorph
+from pullback.learn.networks import PairNetwork
 from pullback.learn.predict import Answer, predict
 from pullback.learn.weights import SHIPPED, Card, digest, load_weights, weights_file
 from pullback.optimise import Status
@@ -22,6 +22,8 @@ from pullback.registration.prepare import Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage
 from pullback.transforms import Transform
 
+LEAST_LEFT = 0.25
+"""Voxels; what is less is not worth a doubt."""
 IN_MEMORY = {"in_memory": True}
 """Marks a field that a recipe file does not hold."""
 
@@ -30,18 +32,23 @@ IN_MEMORY = {"in_memory": True}
 class Predict(Stage):
     """Ask a network; where its answer is not to be trusted, say so and register by other stages instead.
 
-    A network knows what it has seen. On other images its answer may be anything, so three things are looked at:
-    whether the images become more alike, whether the deformation folds, and whether the network takes back what it said
-    when the images are exchanged.
+    A network knows what it has seen. On other images its answer may be anything, or half of what is right, so several
+    things are looked at: whether the images become more alike, by two measures; whether the deformation folds; whether
+    the network takes back what it said when the images are exchanged; and whether it finds little left to do when it is
+    asked again about the images that it has aligned.
 
     Attributes:
-        weights: the .safetensors file of the network, or the name of a shipped one (cine-2d); empty where it was held
-            in memory.
+        weights: the .safetensors file of the network, or the name of a shipped one (heart-2d, cine-2d); empty where it
+            was held in memory.
         sha256: of that file, compared before it is used; empty compares nothing.
         similarity: by what the images must become more alike.
-        least_gain: they must become more alike by this part of the loss: noise becomes so by less.
+        other_similarity: another measure, by which they must become more alike as well: edges and not brightness, so
+            that a network cannot please both by smearing one of the images.
+        least_gain: they must become more alike by this part of each loss: noise becomes so by less.
         most_folding_percent: no more than this part of the voxels may fold.
         most_inverse_error: there and back may miss by this part of the mean motion, or by a voxel if that is more.
+        most_left: asked again, the network may still move things by this part of the mean motion, or by a quarter of a
+            voxel if that is more.
         fallback: what to run instead where the answer is not trusted; null ends the registration as diverged.
         network: the network itself, in place of a file.
         spacing_mm: voxel size that such a network knows; null takes the fixed image's.
@@ -50,11 +57,13 @@ class Predict(Stage):
     weights: str = ""
     sha256: str = ""
     similarity: Similarity = field(default_factory=NCC)
+    other_similarity: Similarity = field(default_factory=NormalisedGradient)
     least_gain: float = 0.01
     most_folding_percent: float = 0.5
-    most_inverse_error: float = 1.0
+    most_inverse_error: float = 0.35
+    most_left: float = 0.7
     fallback: tuple[Stage, ...] | None = None
-    network: VoxelMorph | None = field(default=None, metadata=IN_MEMORY)
+    network: PairNetwork | None = field(default=None, metadata=IN_MEMORY)
     spacing_mm: tuple[float, ...] | None = field(default=None, metadata=IN_MEMORY)
 
     @property
@@ -74,18 +83,17 @@ class Predict(Stage):
             return Outcome(self.name, initial, Status.no_overlap)
         model, spacing_mm = self.loaded()
         answer = predict(model, fixed.data, fixed.space, moving.data, moving.space, initial, spacing_mm)
-        transform = initial @ answer.displacement
-        with torch.no_grad():
-            before, after = (float(Energy(self.similarity).loss(pair, t)) for t in (initial, transform))
-        watch(Step(self.name, 1, 1, 1, 1, after, 1.0))
-        doubts = list(self._doubts(answer, before, after))
+        transform = initial @ answer.transform
+        gains = [self._gain(each, pair, initial, transform) for each in (self.similarity, self.other_similarity)]
+        watch(Step(self.name, 1, 1, 1, 1, gains[0][1], 1.0))
+        doubts = list(self._doubts(answer, gains))
         if not doubts:
             note = f"the network moves {answer.motion:.2f} voxels on average; there and back misses by "
             note += f"{answer.inverse_error:.2f}"
             return Outcome(self.name, transform, Status.converged, notes=(note,))
         return self._instead(doubts, fixed, moving, initial, watch)
 
-    def loaded(self) -> tuple[VoxelMorph, tuple[float, ...] | None]:
+    def loaded(self) -> tuple[PairNetwork, tuple[float, ...] | None]:
         """The network, and the voxel size that it knows.
 
         Raises:
@@ -103,15 +111,24 @@ class Predict(Stage):
         model, card = load_weights(self.weights)
         return model, card.spacing_mm
 
-    def _doubts(self, answer: Answer, before: float, after: float) -> Iterator[str]:
-        if not after < before * (1 - self.least_gain):
-            yield f"the images did not become more alike ({before:.4g} -> {after:.4g})"
+    @torch.no_grad()
+    def _gain(self, similarity: Similarity, pair: Pair, initial: Transform, final: Transform) -> tuple[float, float]:
+        """The loss before and after."""
+        energy = Energy(similarity)
+        return float(energy.loss(pair, initial)), float(energy.loss(pair, final))
+
+    def _doubts(self, answer: Answer, gains: list[tuple[float, float]]) -> Iterator[str]:
+        for (before, after), what in zip(gains, ("images", "edges in the images"), strict=True):
+            if not after < before * (1 - self.least_gain):
+                yield f"the {what} did not become more alike ({before:.4g} -> {after:.4g})"
         field = answer.displacement
         folds = 100 * float((jacobian_map(field.field, field.space) <= 0).to(torch.float32).mean())
         if folds > self.most_folding_percent:
             yield f"{folds:.2g} % of the voxels fold"
         if not answer.inverse_error <= max(1.0, self.most_inverse_error * answer.motion):
             yield f"there and back misses by {answer.inverse_error:.2f} voxels of {answer.motion:.2f}"
+        if not answer.left <= max(LEAST_LEFT, self.most_left * answer.motion):
+            yield f"asked again it moves another {answer.left:.2f} voxels after {answer.motion:.2f}"
 
     def _instead(
         self, doubts: list[str], fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch
@@ -133,13 +150,13 @@ class Predict(Stage):
         return replace(outcome, notes=(note, *outcome.notes))
 
 
-def predict_by(model: VoxelMorph | str | Path, card: Card | None = None) -> Predict:
+def predict_by(model: PairNetwork | str | Path, card: Card | None = None) -> Predict:
     """A stage of a network, or of its file, without a fallback.
 
     Raises:
         ModelError: the file cannot be used.
     """
-    if isinstance(model, VoxelMorph):
+    if isinstance(model, PairNetwork):
         return Predict(network=model, spacing_mm=None if card is None else card.spacing_mm)
     path = weights_file(model)
     load_weights(path)  # what cannot be used is told now, not after the other stages

@@ -38,6 +38,8 @@ class Recipe:
     def adding(self, *terms: Term, last: int | None = None) -> Recipe:
         """The same recipe with further terms in what its stages minimise, for landmarks, labels and other images.
 
+        Stages that finish by the two images alone are left out: they know nothing of the terms.
+
         Args:
             *terms: each a measure, its weight, and what it compares.
             last: add them to the last so many stages that minimise something; to all of them by default.
@@ -58,7 +60,18 @@ class Recipe:
             raise RecipeError(f"the recipe {self.name!r} has no stage that minimises something, to which a term could "
                               "be added")  # fmt: skip
         stages = [_with(stage, terms) if k in chosen else stage for k, stage in enumerate(self.stages)]
-        return replace(self, stages=tuple(stages))
+        return replace(self, stages=tuple(stage for stage in stages if not stage.finishes))
+
+    def suiting(self, dimension: int) -> Recipe:
+        """The same recipe without the stages that are not meant for images of so many dimensions.
+
+        Raises:
+            RecipeError: none is left.
+        """
+        stages = tuple(stage for stage in self.stages if stage.suits(dimension))
+        if not stages:
+            raise RecipeError(f"the recipe {self.name!r} has no stage for {dimension}D images; take another recipe")
+        return self if len(stages) == len(self.stages) else replace(self, stages=stages)
 
     @property
     def dense(self) -> Optimise:

@@ -25,6 +25,8 @@ from pullback.registration.nudge import Nudge
 from pullback.registration.predict import Predict
 from pullback.registration.recipe import Recipe
 from pullback.registration.search import Search
+from pullback.registration.settle import Settle
+from pullback.registration.spline_finish import SplineFinish
 from pullback.registration.stage import Optimise, Stage
 from pullback.registration.symmetric import Symmetric
 
@@ -36,8 +38,8 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.LevenbergMarquardt,
         optimise.StochasticDescent,
     ),
-    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline),
-    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Symmetric, Predict),
+    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline, optimise.Smoothed),
+    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Predict),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,

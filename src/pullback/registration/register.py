@@ -68,6 +68,7 @@ def register(  # noqa: PLR0913 - the same as the front door
     """
     further = Further() if further is None else further
     check(fixed, moving, initial, fixed_mask, moving_mask)
+    recipe = recipe.suiting(fixed.dimension)
     check_further(recipe, further, fixed.dimension)
     start = Affine.identity(fixed.dimension) if initial is None else initial
     f, m = prepare_further(recipe, further, (fixed, moving), (fixed_mask, moving_mask), device)

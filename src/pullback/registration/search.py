@@ -31,6 +31,8 @@ SHIFTS = 2
 """So many of the best shifts of each turn are looked at."""
 CHANCE_VOXELS = 4096
 """Where the smaller image has fewer voxels than this on that grid, chance reaches higher scores."""
+SAME = 0.15
+"""Of poses that place the corners nearer than this to those of a better one, nothing else is expected: next turns."""
 APART = 0.25
 """Two poses are different where they place the fixed image's corners this part of its size apart."""
 
@@ -85,7 +87,7 @@ class Search(Stage):
         poses = [] if start is None else [start]
         for turns in self._turns(fixed, moving, scene):
             found = sorted(scene.best_shifts(turns, SHIFTS), key=lambda pose: pose.loss)[: self.keep]
-            improved = [self._improved(fixed, moving, scene, pose) for pose in found]
+            improved = [self._improved(fixed, moving, scene, pose) for pose in _distinct(found, scene.grid)]
             poses = sorted((p for p in (*poses, *improved) if p is not None), key=lambda pose: pose.loss)
             if d == 3 and poses and -poses[0].loss >= self.sure_score:
                 break
@@ -127,6 +129,15 @@ class Search(Stage):
         assert isinstance(stepped, Affine)
         both = [scene.posed(t, pose.name) for t in (stepped, pose.transform) if isinstance(t, Affine)]
         return min((p for p in both if p is not None), key=lambda p: p.loss, default=None)
+
+
+def _distinct(poses: list[Candidate], space: Space) -> list[Candidate]:
+    """The poses, the best first, but for those that lead where a better one leads."""
+    kept: list[Candidate] = []
+    for pose in poses:
+        if all(_apart(pose, better, space) > SAME for better in kept):
+            kept.append(pose)
+    return kept
 
 
 def _told(pose: Candidate) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
+
+import torch
 
 from pullback import ops
 from pullback.energy import Compared, Energy, Pair, described
@@ -32,7 +36,7 @@ from pullback.registration.prepare import Prepared
 from pullback.registration.replay import replay
 from pullback.registration.scatter import SEED, scattered
 from pullback.space import Space
-from pullback.transforms import Transform
+from pullback.transforms import Affine, Transform
 from pullback.typing import Tensor
 
 COVERED = 0.98
@@ -42,12 +46,20 @@ LEAST_OVERLAP = 0.05
 """Share of the smaller image that must lie in the other for there to be something to compare."""
 FIRST_DRAW = 1000
 """Seed of the first of the fresh sets of random places."""
+PICTURE = 2
+"""Dimensions of an image that has one axis to turn about."""
 LITTLE_FINER = 1.5
 """A moving image finer than its level by less than this factor is not shrunk."""
 
 
 class Stage(ABC):
-    """Classical or learned, a stage has one signature: two images and a transform in, a better transform out."""
+    """Classical or learned, a stage has one signature: two images and a transform in, a better transform out.
+
+    Attributes:
+        finishes: whether it makes a result more precise by the two images alone, whatever else was compared before.
+    """
+
+    finishes: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
@@ -59,6 +71,11 @@ class Stage(ABC):
             initial: fixed world -> moving world, as known so far.
             watch: called after every step.
         """
+
+    def suits(self, dimension: int) -> bool:
+        """Whether it is meant for images of so many dimensions; see `Recipe.suiting`."""
+        del dimension
+        return True
 
     @property
     @abstractmethod
@@ -82,9 +99,12 @@ class Optimise(Stage):
         schedule: at which resolutions, for how long.
         samples: at how many random places of the fixed image to compare, at most; at every voxel if None. For models
             that do not move each voxel by itself.
+        turns_degrees: of a picture, set out also from starts turned by these about its middle, and keep the lowest
+            loss: for measures that follow edges, which have many small dips. Volumes are not turned.
+        dimension: 2 for a stage that only pictures go through, 3 for one that only volumes do; null for both.
 
     Raises:
-        RecipeError: samples are asked for with a model that moves each voxel by itself.
+        RecipeError: samples or turns are asked for with a model that moves each voxel by itself.
     """
 
     model: Parametrisation
@@ -92,11 +112,19 @@ class Optimise(Stage):
     optimiser: Optimiser
     schedule: Schedule
     samples: int | None = None
+    turns_degrees: tuple[float, ...] | None = None
+    dimension: int | None = None
 
     def __post_init__(self) -> None:
+        if self.turns_degrees is not None and not isinstance(self.model, Linear):
+            raise RecipeError(f"turned starts suit linear models; got a {self.model.name} one: leave turns_degrees out")
         if self.samples is not None and self.model.dense:
             raise RecipeError(f"samples suit models of fewer numbers; a {self.model.name} one needs every voxel: leave "
                               "samples out")  # fmt: skip
+
+    def suits(self, dimension: int) -> bool:
+        """See `Stage`."""
+        return self.dimension in (None, dimension)
 
     @property
     def name(self) -> str:
@@ -110,6 +138,14 @@ class Optimise(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
+        outcomes = [self._run(fixed, moving, initial, watch)]
+        if outcomes[0].status.ok and fixed.space.dimension == PICTURE:
+            turned = (initial @ turn for turn in map(partial(_turn, fixed.space), self.turns_degrees or ()))
+            outcomes += [self._run(fixed, moving, start, ignore) for start in turned]
+        return min((o for o in outcomes if o.status.ok), key=_last_loss, default=outcomes[0])
+
+    def _run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch) -> Outcome:
+        """From one start."""
         found: list[Solution] = []  # of the last level, until the next one starts from it: its memory is then free
         history: list[LevelHistory] = []
         done = 0.0
@@ -176,6 +212,7 @@ class Optimise(Stage):
             unit_mm=unit_mm,
             tolerance=self.schedule.tolerance,
             shortest_mm=self.schedule.shortest_voxels * unit_mm,
+            least_gradient=self.schedule.least_gradient,
             watch=told,
         )
 
@@ -238,6 +275,16 @@ class Teller:
         levels, steps = len(self.schedule.levels), self.schedule.levels[self.number - 1].steps
         share = self.done + self.part * step / steps
         self.watch(Step(self.stage, self.number, levels, step, steps, loss, share))
+
+
+def _turn(space: Space, degrees: float) -> Affine:
+    """A picture's turn about its middle."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return Affine.about(torch.tensor([[c, -s], [s, c]], dtype=torch.float64), centre=space.centre)
+
+
+def _last_loss(outcome: Outcome) -> float:
+    return outcome.history[-1].losses[-1]
 
 
 def _laid_out(part: Part) -> Part:

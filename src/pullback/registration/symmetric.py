@@ -10,7 +10,7 @@ from pullback import ops
 from pullback.energy import Energy
 from pullback.energy.energy import shared
 from pullback.energy.meeting import Meeting, Side
-from pullback.energy.terms import compares_landmarks
+from pullback.energy.meetings import meetings
 from pullback.errors import RecipeError
 from pullback.optimise import (
     Level,
@@ -24,7 +24,8 @@ from pullback.optimise import (
     Status,
     minimise,
 )
-from pullback.optimise.parametrisation.halved import Halved, halved
+from pullback.optimise.parametrisation.halve import halved
+from pullback.optimise.parametrisation.halved import Halved
 from pullback.optimise.schedule import level_shape
 from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
@@ -49,15 +50,15 @@ class Symmetric(Stage):
     on the moving side). Avants et al., Medical Image Analysis 12(1), 2008; Reuter and Fischl, NeuroImage 57(1), 2011.
 
     Attributes:
-        model: what each half is: Linear, Greedy or SVF.
-        energy: what is minimised in the middle.
+        model: what each half is: Linear, Greedy, SVF, Smoothed or BSpline.
+        energy: what is minimised in the middle: its terms may name further images, masks and landmarks.
         optimiser: how.
         schedule: at which resolutions, for how long; voxels are the mean of both images' finest.
-        samples: at how many random places of the middle grid to compare, at most; at every voxel if None. For Linear.
+        samples: at how many random places of the middle grid to compare, at most; at every voxel if None. For models
+            that do not move each voxel by itself.
 
     Raises:
-        RecipeError: the model cannot be halved, samples are asked for with one that moves each voxel by itself, or a
-            term compares further images, masks or landmarks, which have no place in the middle yet.
+        RecipeError: the model cannot be halved, or samples are asked for with one that moves each voxel by itself.
     """
 
     model: Parametrisation
@@ -67,12 +68,10 @@ class Symmetric(Stage):
     samples: int | None = None
 
     def __post_init__(self) -> None:
-        if halved(self.model).local and self.samples is not None:
+        halved(self.model)
+        if self.model.dense and self.samples is not None:
             raise RecipeError(f"samples suit models of a few numbers; a {self.model.name} one needs every voxel: leave "
                               "samples out")  # fmt: skip
-        if self.energy.keys or compares_landmarks(self.energy.similarity):
-            raise RecipeError("a Symmetric stage compares the two images alone; put terms with other images, masks or "
-                              "landmarks into an Optimise stage")  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -122,12 +121,20 @@ class Symmetric(Stage):
         grid = start.space.resized(level_shape(start.space, spacing_mm))
         device = str(fixed.data.device)
         params = model.start(grid, start, device) if coarser is None else model.refine(coarser.params, grid)
-        here, there = _side(fixed, start.to_fixed, spacing_mm), _side(moving, start.to_moving, spacing_mm)
-        meeting = Meeting(self.energy, here, there, grid)
-        meeting = replace(meeting, covered=model.local and meeting.met(*model.halves(params)) > COVERED).described()
-        if self.samples is not None:
+        pairs = {(None, None): (fixed, moving)} | {key: (fixed.also[key], moving.also[key]) for key in self.energy.keys}
+        sides = {
+            key: (_side(one, start.to_fixed, spacing_mm), _side(other, start.to_moving, spacing_mm))
+            for key, (one, other) in pairs.items()
+        }
+
+        def settle(met: Meeting) -> Meeting:
+            met = replace(met, covered=model.local and met.met(*model.halves(params)) > COVERED).described()
+            if self.samples is None:
+                return met
             scatter = places(grid, self.samples, device)
-            meeting = replace(meeting, space=scatter.space, scatter=scatter)
+            return replace(met, space=scatter.space, scatter=scatter)
+
+        meeting = meetings(self.energy, sides, grid, fixed.landmarks, settle)
 
         def forces(p: Params) -> tuple[float, Tensor]:
             loss, both = meeting.loss_and_forces(*model.halves(p))
@@ -141,6 +148,8 @@ class Symmetric(Stage):
             steps=level.steps,
             unit_mm=grid.finest,
             tolerance=self.schedule.tolerance,
+            shortest_mm=self.schedule.shortest_voxels * grid.finest,
+            least_gradient=self.schedule.least_gradient,
             watch=told,
         )
 

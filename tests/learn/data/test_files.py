@@ -28,12 +28,12 @@ def test_pairs_are_compared_where_their_headers_say(scans):
     rows = [f"{k}_fixed.nii.gz,{k}_moving.nii.gz,{k}_fixed_seg.nii.gz,{k}_moving_seg.nii.gz,p{k}" for k in range(8)]
     data = from_files(lines(scans, ["fixed,moving,fixed_labels,moving_labels,subject", *rows]))
     assert [len(part) for part in (data.train, data.validation, data.test)] == [6, 1, 1]
-    assert data.train.spacing_mm == pytest.approx((1.5, 0.8))
-    assert data.train.shape == (37, 40)
+    assert data.train.spacing_mm == pytest.approx((0.8, 1.5))  # towards the back, towards the left
+    assert data.train.shape == (40, 37)
     batch = data.train.batch([0])
     mass = [(label[0].double() * index).sum() / label[0].sum() for label in (batch.fixed_labels, batch.moving_labels)
-            for index in torch.meshgrid(torch.arange(37.0), torch.arange(40.0), indexing="ij")]  # fmt: skip
-    apart = torch.stack([(mass[2] - mass[0]) * 1.5, (mass[3] - mass[1]) * 0.8]).norm()
+            for index in torch.meshgrid(torch.arange(40.0), torch.arange(37.0), indexing="ij")]  # fmt: skip
+    apart = torch.stack([(mass[2] - mass[0]) * 0.8, (mass[3] - mass[1]) * 1.5]).norm()
     assert float(apart) == pytest.approx(4.0, abs=0.3)
 
 

@@ -3,12 +3,20 @@
 import pytest
 import torch
 
-from pullback.optimise import SVF, Greedy, Linear, Params
-from pullback.optimise.parametrisation.halved import halved
+from pullback.optimise import SVF, BSpline, Greedy, Linear, Params, Smoothed
+from pullback.optimise.parametrisation.halve import halved
 from pullback.space import Space
 from pullback.transforms import Affine, Halfway
 
-MODELS = {"greedy": Greedy(1.5, 0.3), "svf": SVF(1.5, 0.3), "rigid": Linear("rigid"), "affine": Linear("affine")}
+MODELS = {
+    "greedy": Greedy(1.5, 0.3),
+    "svf": SVF(1.5, 0.3),
+    "b-spline": BSpline(4.0),
+    "smoothed": Smoothed(Greedy(0.0, 0.3), "sobolev", reach_mm=3.0),
+    "smoothed-svf": Smoothed(SVF(0.0, 0.3), reach_mm=3.0),
+    "rigid": Linear("rigid"),
+    "affine": Linear("affine"),
+}
 every_model = pytest.mark.parametrize("model", [halved(m) for m in MODELS.values()], ids=MODELS)
 
 
@@ -70,7 +78,7 @@ def test_a_single_slice_stays_in_its_plane(model, oblique_space):
 def test_a_finer_grid_keeps_both_halves(model, oblique_space, smooth_field, points_inside):
     space = oblique_space(2, (24, 30))
     params = model.start(space, middle(space), "cpu")
-    field = smooth_field(space, 3.0)
+    field = smooth_field(space if params.values.ndim == 1 else space.resized(params.values.shape[-2:]), 3.0)
     values = {3: field, 4: torch.stack([-field, field])}.get(params.values.ndim, torch.ones_like(params.values))
     params = Params(values, space, params.initial)
     fine = model.refine(params, space.resized((48, 60)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -22,11 +23,14 @@ class LNCC(Similarity):
         floor: a variance that is added to those of every box, of images scaled to [0, 1]: contrast well below its root,
             3 % of the range by default, counts as none, so that noise does not pull. Smaller for clean images with
             faint edges.
+        threshold: t, where a neighbourhood's own loss r (0 alike, 1 unlike, 2 opposed) begins to count less, as
+            (1 + 1/t) r / (1 + r/t), so that what only one image shows pulls less; null for never.
         radii: half width along each axis, in voxels; set by `on` for each grid, or given outright.
     """
 
     radius_voxels: int = 2
     floor: float = 1e-3
+    threshold: float | None = None
     radii: Shape | None = None
 
     unrelated: ClassVar[float] = 1.0
@@ -41,4 +45,4 @@ class LNCC(Similarity):
     def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
         """See `Similarity`."""
         radii = self.radii or (self.radius_voxels,) * (fixed.ndim - 2)
-        return ops.lncc(fixed, warped, radii, weight, self.floor)
+        return ops.lncc(fixed, warped, radii, weight, self.floor, self.threshold or math.inf)

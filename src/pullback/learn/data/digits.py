@@ -1,12 +1,11 @@
 """MNIST from its original IDX files, and MedMNIST from its npz files: small pictures, every two of them a pair.
 
 LeCun et al., Proceedings of the IEEE 86(11), 1998; Yang et al., "MedMNIST v2", Scientific Data 10, 2023. Both are found
-in the folder that the environment variable PULLBACK_DATA names. Nothing is unpickled.
+in the folder that the environment variable PULLBACK_DATA names; see `fetch`. Nothing is unpickled.
 """
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pullback.io.images.read import to_float32
 from pullback.io.limits import DEFLATE_RATIO, check_memory
 from pullback.io.streams import opened, read_array
 from pullback.learn.data.dataset import Dataset
+from pullback.learn.data.fetch import data_folder, fetch
 from pullback.learn.data.pairs import Pairs
 
 PAD = 2
@@ -27,35 +27,25 @@ PARTS = ("train", "t10k")
 SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
-def data_folder() -> Path:
-    """The folder of public data sets: PULLBACK_DATA.
-
-    Raises:
-        InputError: the variable is not set, or names no folder.
-    """
-    named = os.environ.get("PULLBACK_DATA")
-    if not named:
-        raise InputError("set PULLBACK_DATA to the folder that holds your data sets (mnist/, medmnist/)")
-    if not Path(named).is_dir():
-        raise InputError(f"PULLBACK_DATA is {named}, and there is no such folder")
-    return Path(named)
-
-
-def mnist(digit: int | None = 5, folder: Path | None = None) -> Dataset:
+def mnist(digit: int | None = 5, folder: Path | None = None, download: bool = False) -> Dataset:
     """Handwritten digits, as the VoxelMorph tutorials use them: at most 1000, the last 100 for the test.
 
     Args:
         digit: which one, 0 to 9; None for all of them.
         folder: with train-images-idx3-ubyte and train-labels-idx1-ubyte, or those of t10k, gzipped or not;
             PULLBACK_DATA/mnist by default.
+        download: get the files if none are there; not into a folder that is given.
 
     Raises:
-        InputError: there is no such digit.
+        InputError: there is no such digit, or the files cannot be downloaded.
         FileFormatError: the files are missing or damaged.
     """
     if digit is not None and digit not in range(10):
         raise InputError(f"a digit is 0 to 9; got {digit}")
-    folder = data_folder() / "mnist" if folder is None else folder
+    if folder is None:
+        folder = data_folder(make=download) / "mnist"
+        if download and _idx_files(folder) is None:
+            fetch("mnist", folder.parent)
     pictures, labels = _idx_pair(folder)
     groups = labels if digit is None else labels[labels == digit]
     pictures = (pictures if digit is None else pictures[labels == digit])[:TUTORIAL_DIGITS]
@@ -68,18 +58,22 @@ def mnist(digit: int | None = 5, folder: Path | None = None) -> Dataset:
     return Dataset(f"MNIST digits {'0-9' if digit is None else digit}", licence="unknown (MNIST)", **parts)
 
 
-def medmnist(name: str, folder: Path | None = None, group: int | None = None) -> Dataset:
+def medmnist(name: str, folder: Path | None = None, group: int | None = None, download: bool = False) -> Dataset:
     """A MedMNIST data set, split as it comes.
 
     Args:
         name: for example pneumoniamnist.
         folder: that holds <name>.npz; PULLBACK_DATA/medmnist by default.
         group: only pictures of this class; all by default.
+        download: get the file if it is not there; not into a folder that is given.
 
     Raises:
+        InputError: the file cannot be downloaded.
         FileFormatError: the file is missing or damaged, or holds too few pictures.
     """
-    path = (data_folder() / "medmnist" if folder is None else folder) / f"{name}.npz"
+    path = (data_folder(make=download) / "medmnist" if folder is None else folder) / f"{name}.npz"
+    if download and folder is None and not path.is_file():
+        fetch(f"medmnist:{name}")
     arrays = _npz(path, [f"{part}_{what}" for part in SPLITS for what in ("images", "labels")])
     parts = {}
     for part, split in SPLITS.items():
@@ -102,15 +96,25 @@ def paired(pictures: np.ndarray, groups: list[str]) -> Pairs:
 
 
 def _idx_pair(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    files = _idx_files(folder)
+    if files is None:
+        raise FileFormatError(
+            f"{folder} holds neither train-images-idx3-ubyte(.gz) with train-labels-idx1-ubyte(.gz) nor those of t10k; "
+            "put the original MNIST files there, or: pullback data fetch mnist"
+        )
+    pictures, labels = (read_idx(file) for file in files)
+    if len(pictures) != len(labels):
+        raise FileFormatError(f"{files[0]} holds {len(pictures)} pictures, but {len(labels)} labels beside it")
+    return pictures, labels
+
+
+def _idx_files(folder: Path) -> tuple[Path, Path] | None:
+    """Pictures and labels of the first part that is there."""
     for part in PARTS:
-        files = [_either(folder / f"{part}-{what}-ubyte") for what in ("images-idx3", "labels-idx1")]
-        if None not in files:
-            pictures, labels = (read_idx(file) for file in files if file is not None)
-            if len(pictures) != len(labels):
-                raise FileFormatError(f"{files[0]} holds {len(pictures)} pictures, but {len(labels)} labels beside it")
-            return pictures, labels
-    raise FileFormatError(f"{folder} holds neither train-images-idx3-ubyte(.gz) with train-labels-idx1-ubyte(.gz) nor "
-                          "those of t10k; put the original MNIST files there")  # fmt: skip
+        images, labels = (_either(folder / f"{part}-{what}-ubyte") for what in ("images-idx3", "labels-idx1"))
+        if images is not None and labels is not None:
+            return images, labels
+    return None
 
 
 def _either(path: Path) -> Path | None:
@@ -140,7 +144,8 @@ def read_idx(path: Path) -> np.ndarray:
 
 def _npz(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     if not path.is_file():
-        raise FileFormatError(f"there is no {path}; put the file of MedMNIST there")
+        raise FileFormatError(f"there is no {path}; put the file of MedMNIST there, or: pullback data fetch "
+                              f"medmnist:{path.stem}")  # fmt: skip
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name: archive.getinfo(f"{name}.npy") for name in names}

@@ -10,14 +10,13 @@ from pathlib import Path
 import torch
 
 from pullback.errors import FileFormatError, InputError
-from pullback.image import Image, Labels
 from pullback.io.atomic import full_suffix
-from pullback.io.images.read import READERS, open_image, read_image, read_labels
+from pullback.io.images.read import READERS, open_image
 from pullback.learn.data.dataset import Dataset, split
 from pullback.learn.data.pairs import Chosen, Pairs
-from pullback.learn.data.scaling import grid, scaled
-from pullback.space import Space
-from pullback.transforms import Affine, resample, resample_labels
+from pullback.learn.data.prepared import Cache, Scan, Scans, prepare
+from pullback.learn.data.scaling import canonical, grid
+from pullback.typing import Tensor
 
 PARTS = ("train", "validation", "test")
 COLUMNS = {"fixed", "moving", "fixed_labels", "moving_labels", "image", "labels", "subject", "split", "group"}
@@ -63,6 +62,7 @@ def from_files(
     shares: tuple[float, float] = (0.15, 0.15),
     atlas: str | Path | None = None,
     seed: int = 0,
+    cache: Cache | None = None,
 ) -> Dataset:
     """Scans from a CSV file or a folder.
 
@@ -77,6 +77,7 @@ def from_files(
         shares: of the subjects for validation and for test, where there is no column `split`.
         atlas: an image onto which all others are registered: it is fixed in every pair. For single images.
         seed: of the split.
+        cache: where prepared scans are kept and looked for; without one they are prepared anew each time.
 
     Raises:
         FileFormatError: something is missing or damaged.
@@ -89,11 +90,18 @@ def from_files(
         raise InputError("an atlas is for single images; these rows are pairs already")
     chosen = _grid(rows, grid_of or Grid())
     first = None if atlas is None else Row((Path(atlas),), (), "atlas")
-    parts = {part: _load([row for row in rows if row.part == part], chosen, first, part) for part in PARTS}
+    homes = {part: [row for row in rows if row.part == part] for part in PARTS}
+    parts = {part: _load(own, chosen, first, part, cache) for part, own in homes.items()}
     return Dataset(place.name, parts["train"], parts["validation"], parts["test"])
 
 
-def all_pairs(place: str | Path, *, grid_of: Grid | None = None, atlas: str | Path | None = None) -> Pairs:
+def all_pairs(
+    place: str | Path,
+    *,
+    grid_of: Grid | None = None,
+    atlas: str | Path | None = None,
+    cache: Cache | None = None,
+) -> Pairs:
     """Every scan of a CSV file or a folder in one part, to judge a network on; see `from_files`.
 
     Raises:
@@ -102,7 +110,7 @@ def all_pairs(place: str | Path, *, grid_of: Grid | None = None, atlas: str | Pa
     place = Path(place)
     rows = _folder_rows(place) if place.is_dir() else _csv_rows(place)
     first = None if atlas is None else Row((Path(atlas),), (), "atlas")
-    return _load(rows, _grid(rows, grid_of or Grid()), first, "the judgement")
+    return _load(rows, _grid(rows, grid_of or Grid()), first, "the judgement", cache)
 
 
 def _csv_rows(path: Path) -> list[Row]:
@@ -160,7 +168,7 @@ def _with_parts(rows: list[Row], shares: tuple[float, float], seed: int) -> list
 
 def _grid(rows: Sequence[Row], wanted: Grid) -> Grid:
     """The spacing of the middle image and the shape of the largest, unless told otherwise."""
-    spaces = [open_image(row.images[0]).space for row in rows]
+    spaces = [canonical(open_image(row.images[0]).space) for row in rows]
     if len({space.dimension for space in spaces}) > 1:
         raise InputError("the images are partly 2D and partly 3D; a network takes one kind")
     d = spaces[0].dimension
@@ -173,45 +181,34 @@ def _grid(rows: Sequence[Row], wanted: Grid) -> Grid:
     return Grid(spacing, wanted.shape or tuple(max(shape[a] for shape in shapes) for a in range(d)))
 
 
-def _load(rows: Sequence[Row], chosen: Grid, atlas: Row | None, part: str) -> Pairs:
+def _load(rows: Sequence[Row], chosen: Grid, atlas: Row | None, part: str, cache: Cache | None) -> Pairs:
     """The scans of one part on the grid, and their pairs."""
     if not rows:
         raise InputError(f"there are no images for {part}; name some in the column `split`, or leave it out")
-    images: list[torch.Tensor] = []
-    labels: list[torch.Tensor | None] = []
-    index: list[Chosen] = []
-    for row in ([atlas] if atlas is not None else []) + list(rows):
-        space: Space | None = None
-        for k, path in enumerate(row.images):
-            image = read_image(path)
-            space = grid(image.space, chosen.spacing_mm, chosen.shape) if space is None else space
-            images.append(_on(image, space, path))
-            labels.append(_labels_on(read_labels(row.labels[k]), space) if row.labels else None)
-        if len(row.images) == 2:
-            index.append((len(images) - 2, len(images) - 1))
-        elif atlas is not None and row is not atlas:
-            index.append((0, len(images) - 1))
-    channels = {len(image) for image in images}
+    every = [*([atlas] if atlas is not None else []), *rows]
+    spaces = [grid(canonical(open_image(row.images[0]).space), chosen.spacing_mm, chosen.shape) for row in every]
+    labelled = all(row.labels for row in every)
+    sources = [Scan(path, space) for row, space in zip(every, spaces, strict=True) for path in row.images]
+    sources += [Scan(path, space, labels=True) for row, space in zip(every, spaces, strict=True)
+                for path in row.labels if labelled]  # fmt: skip
+    made = prepare(sources, cache)
+    count = sum(len(row.images) for row in every)
+    channels = {len(image) for image in made[:count]}
     if len(channels) > 1:
         raise InputError(f"the images of {part} have unequal numbers of channels: {sorted(channels)}")
-    whole = [each for each in labels if each is not None]
+    index: list[Chosen] = []
+    if len(rows[0].images) == 2:
+        index = [(k, k + 1) for k in range(0, count, 2)]
+    elif atlas is not None:
+        index = [(0, k) for k in range(1, count)]
     groups = tuple(row.group for row in rows for _ in row.images) if rows[0].group and atlas is None else ()
     assert chosen.spacing_mm is not None
-    return Pairs(
-        torch.stack(images),
-        chosen.spacing_mm,
-        torch.stack(whole) if len(whole) == len(labels) else None,
-        tuple(index) or None,
-        groups=groups,
-    )
+    images, labels = _together(made[:count], torch.float32, cache), None
+    if labelled:
+        labels = _together(made[count:], torch.int64, cache)
+    return Pairs(images, chosen.spacing_mm, labels, tuple(index) or None, groups=groups)
 
 
-def _on(image: Image, space: Space, path: Path) -> torch.Tensor:
-    if image.dimension != space.dimension:
-        raise InputError(f"{path} is {image.dimension}D and the image before it {space.dimension}D")
-    even = Image(scaled(image.data, str(path)), image.space)
-    return resample(even, Affine.identity(space.dimension), space).data
-
-
-def _labels_on(labels: Labels, space: Space) -> torch.Tensor:
-    return resample_labels(labels, Affine.identity(space.dimension), space).data.to(torch.int64)
+def _together(scans: list[Tensor], dtype: torch.dtype, cache: Cache | None) -> Tensor | Scans:
+    """One tensor; from a cache each by itself, so that none is read before it is drawn."""
+    return torch.stack(scans).to(dtype) if cache is None else Scans(tuple(scans), dtype)

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 
 from pullback.errors import InputError
+from pullback.learn.data.prepared import Scans
 from pullback.space import Space
 from pullback.typing import Batch, Float, Int, Shape, Tensor
 
@@ -50,7 +51,7 @@ class Pairs:
     """Scans on one grid, and which of them make pairs.
 
     Attributes:
-        images: (n, c, *shape), scaled to [0, 1].
+        images: (n, c, *shape), scaled to [0, 1]; a tensor, or scans each by itself (`Scans`).
         spacing_mm: between voxels, along each axis.
         labels: (n, *shape) whole numbers, 0 is background; None without.
         index: for each pair the numbers of its fixed and its moving scan; None where any two may be paired.
@@ -61,9 +62,9 @@ class Pairs:
         InputError: they do not fit together, or there is nothing to pair.
     """
 
-    images: Batch
+    images: Batch | Scans
     spacing_mm: tuple[float, ...]
-    labels: Int[Tensor, "_n *_shape"] | None = None
+    labels: Int[Tensor, "_n *_shape"] | Scans | None = None
     index: tuple[Chosen, ...] | None = None
     truth: Float[Tensor, "_k _d *_shape"] | None = None
     groups: tuple[str, ...] = field(default=())
@@ -74,7 +75,7 @@ class Pairs:
             raise InputError(f"a network learns from pairs, and there are none among {n} scan(s); give more scans")
         if len(self.spacing_mm) != self.dimension:
             raise InputError(f"the spacing has {len(self.spacing_mm)} numbers for {self.dimension} axes")
-        if self.labels is not None and self.labels.shape != (n, *self.shape):
+        if self.labels is not None and tuple(self.labels.shape) != (n, *self.shape):
             raise InputError(f"labels of shape {tuple(self.labels.shape)} do not fit {n} scans of {self.shape}")
         if any(not 0 <= k < n for pair in self.index or () for k in pair):
             raise InputError(f"a pair names a scan that is not among the {n}")
@@ -128,12 +129,20 @@ class Pairs:
 
     def batch(self, pairs: Sequence[int]) -> PairBatch:
         """The pairs of these numbers."""
-        fixed, moving = torch.tensor([self.chosen(pair) for pair in pairs]).T
+        fixed, moving = zip(*(self.chosen(pair) for pair in pairs), strict=True)
         images, labels = self.images, self.labels
-        truth = None if self.truth is None else self.truth[torch.tensor(pairs)]
+        truth = None if self.truth is None else _taken(self.truth, pairs)
         if labels is None:
-            return PairBatch(images[fixed], images[moving], truth=truth)
-        return PairBatch(images[fixed], images[moving], labels[fixed], labels[moving], truth)
+            return PairBatch(_taken(images, fixed), _taken(images, moving), truth=truth)
+        own = _taken(images, fixed), _taken(images, moving), _taken(labels, fixed), _taken(labels, moving)
+        return PairBatch(*own, truth)
+
+
+def _taken(everything: Tensor | Scans, numbers: Sequence[int]) -> Tensor:
+    """Those of these numbers; one alone as a view, which is sooner there."""
+    if len(numbers) == 1 and isinstance(everything, Tensor):
+        return everything[numbers[0] : numbers[0] + 1]
+    return everything[torch.tensor(numbers)]
 
 
 def mixed(*numbers: int) -> int:

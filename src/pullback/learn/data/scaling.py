@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,6 +56,28 @@ def grid(space: Space, spacing_mm: Sequence[float] | None = None, shape: Sequenc
     if shape is not None:
         start = [(n - wanted) // 2 for n, wanted in zip(space.shape, shape, strict=True)]
         space = space.crop(start, [a + n for a, n in zip(start, shape, strict=True)])
+    return space
+
+
+def canonical(space: Space) -> Space:
+    """The same voxels with the axes in the order and direction of a bare array's, as near as they lie to them.
+
+    That is towards the head (in 3D), the back and the left, see `Space.of_array`. A network is not told how axes lie in
+    the patient, so that scans are always shown to it like this: then how a file stores them changes nothing.
+
+    Example:
+        >>> stored = Space.of_array((3, 5), (2.0, 1.0)).permute([1, 0]).flip(0)
+        >>> canonical(stored).same_as(Space.of_array((3, 5), (2.0, 1.0)))
+        True
+    """
+    wanted = Space.of_array((1,) * space.dimension).linear
+    along = wanted.T @ (space.linear / space.linear.norm(dim=0))  # (wanted axis, axis), cosines
+    orders = itertools.permutations(range(space.dimension))
+    order = max(orders, key=lambda axes: sum(float(along[k, axis].abs()) for k, axis in enumerate(axes)))
+    space = space.permute(order)
+    for k, axis in enumerate(order):
+        if along[k, axis] < 0:
+            space = space.flip(k)
     return space
 
 

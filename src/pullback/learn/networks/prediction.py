@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-import torch
-
-from pullback import ops
-from pullback.typing import Batch, Matrix
+from pullback.typing import Batch, Float, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,32 +16,10 @@ class Prediction:
         vectors: (b, D, *coarse), what a regulariser should see: the velocity where the network predicts one, else the
             displacement, as the network gave it, in voxels of its own (perhaps coarser) grid.
         inverse: (b, D, *shape) voxels, from moving to fixed, where the network gives both ways; else None.
+        affine: (b, D, D+1), fixed voxels to moving voxels, where the displacement is nothing but that; else None.
     """
 
     displacement: Batch
     vectors: Batch
     inverse: Batch | None = None
-
-
-def warp(image: Batch, displacement: Batch) -> Batch:
-    """An image pulled back through a displacement in voxels of its own grid; beyond the image its edge is repeated.
-
-    Args:
-        image: (b, c, *shape).
-        displacement: (b, D, *shape) voxels.
-
-    Returns:
-        (b, c, *shape), differentiable in both; by the compiled kernel where that can run.
-
-    Example:
-        >>> ramp = torch.arange(5.0).expand(1, 1, 5, 5)
-        >>> warp(ramp, torch.ones(1, 2, 5, 5))[0, 0, 0].tolist()
-        [1.0, 2.0, 3.0, 4.0, 4.0]
-    """
-    return ops.sample(image, unmoved(image.ndim - 2), displacement)
-
-
-@lru_cache(maxsize=4)
-def unmoved(dimension: int) -> Matrix:
-    """(D, D+1), each voxel to itself."""
-    return torch.eye(dimension, dimension + 1, dtype=torch.float64)
+    affine: Float[Tensor, "_b _d _columns"] | None = None

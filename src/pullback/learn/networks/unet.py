@@ -14,12 +14,12 @@ from torch import nn
 from torch.nn import functional
 
 from pullback.errors import ModelError
+from pullback.learn.networks.convolve import convolve
+from pullback.learn.networks.pair_network import MOST_LEVELS, check_counts
 from pullback.typing import Batch
 
 SLOPE = 0.2
 """Of the leaky ReLU below zero."""
-MOST_CHANNELS = 1024
-MOST_LEVELS = 8
 
 
 class UNet(nn.Module):
@@ -66,16 +66,20 @@ class UNet(nn.Module):
     def forward(self, x: Batch) -> Batch:
         """(b, channels, *shape) -> (b, features, *shape), or half of it; the shape divides by 2 for every level."""
         kept = []
-        for block in self.down:
-            x = _active(block(x))
+        for level, block in enumerate(self.down):
+            x = convolve(block, x)
+            if level == 0 and not self._rises(self.levels - 1):  # nobody else needs it: the largest of eight is
+                x = _active(self._pool(x, 2))  # the same before and after, and there are fewer of them
+                continue
+            x = _active(x)
             kept.append(x)
             x = self._pool(x, 2)
         for level, block in enumerate(self.up):
-            x = _active(block(x))
+            x = _active(convolve(block, x))
             if self._rises(level):
                 x = torch.cat([functional.interpolate(x, scale_factor=2.0, mode="nearest"), kept.pop()], dim=1)
         for block in self.final:
-            x = _active(block(x))
+            x = _active(convolve(block, x))
         return x
 
     def _rises(self, level: int) -> bool:
@@ -92,11 +96,7 @@ def check_sizes(dimension: int, channels: int, encoder: Sequence[int], decoder: 
     Raises:
         ModelError: says which.
     """
-    if dimension not in (2, 3):
-        raise ModelError(f"a network is for 2 or 3 dimensions; got {dimension!r}")
     if not 1 <= len(encoder) <= MOST_LEVELS or not len(encoder) <= len(decoder) <= 2 * MOST_LEVELS:
         raise ModelError(f"a U-Net needs 1 to {MOST_LEVELS} encoder levels and at least as many decoder features; got "
                          f"{tuple(encoder)} and {tuple(decoder)}")  # fmt: skip
-    for number in (channels, *encoder, *decoder):
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_CHANNELS:
-            raise ModelError(f"the channels of a layer must be a whole number from 1 to {MOST_CHANNELS}; got {number}")
+    check_counts(dimension, (channels, *encoder, *decoder))

@@ -4,7 +4,7 @@ Arsigny et al., MICCAI 2006: exp(v) is (exp(v / 2^n)) composed with itself n tim
 """
 
 from pullback.errors import InputError
-from pullback.ops import _dispatch
+from pullback.ops import _dispatch, _traced
 from pullback.typing import Batch, Matrix, Tensor
 
 
@@ -26,5 +26,7 @@ def exponential(velocity: Batch, mix: Matrix, steps: int = 7) -> Batch:
         raise InputError(f"a velocity needs one component per axis; got the shape {tuple(velocity.shape)}")
     if steps < 0:
         raise InputError(f"scaling and squaring needs steps >= 0; got {steps}")
+    if _traced.exporting():
+        return _traced.exponential(velocity, mix, steps)
     result: Tensor = _dispatch.choose("exponential", velocity)(velocity, mix, steps)
     return result

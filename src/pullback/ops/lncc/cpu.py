@@ -1,6 +1,7 @@
 """`lncc` by the compiled kernels: the value and its gradient with respect to the warped image in one sweep."""
 
 import ctypes
+import math
 from typing import Any
 
 import torch
@@ -17,23 +18,28 @@ LEVEL_STRIDE = 61
 PART = 1 << 20
 
 
-def supports(fixed: Tensor, warped: Tensor, *weight: Tensor) -> bool:
+def supports(fixed: Tensor, warped: Tensor, *weight: Tensor, threshold: float = math.inf) -> bool:
     """See `pullback.ops._dispatch`; the gradient with respect to the fixed image is the reference's."""
+    del threshold  # any
     wanted = torch.is_grad_enabled() and any(t.requires_grad for t in (fixed, *weight))
     return _native.suits(fixed, warped, *weight) and not wanted
 
 
-def lncc(fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None, floor: float) -> Float[Tensor, " b"]:
+def lncc(
+    fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None, floor: float, threshold: float
+) -> Float[Tensor, " b"]:
     """See `pullback.ops.lncc`."""
-    loss: Tensor = _LNCC.apply(fixed, warped, radius, weight, floor)  # type: ignore[no-untyped-call]
+    loss: Tensor = _LNCC.apply(fixed, warped, radius, weight, (floor, threshold))  # type: ignore[no-untyped-call]
     return loss
 
 
 class _LNCC(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None, floor: float) -> Tensor:
+    def forward(
+        ctx: Any, fixed: Tensor, warped: Tensor, radius: Shape, weight: Tensor | None, bounds: tuple[float, float]
+    ) -> Tensor:
         batch = max(len(fixed), len(warped), 1 if weight is None else len(weight))
-        level = float(fixed.flatten()[::LEVEL_STRIDE].mean())
+        level = float(fixed.flatten()[::LEVEL_STRIDE].mean()), bounds[0], 1 / bounds[1]
         fixed, warped = fixed.contiguous(), warped.contiguous()
         weight = None if weight is None else weight.contiguous()
         wanted = ctx.needs_input_grad[1]
@@ -43,7 +49,7 @@ class _LNCC(torch.autograd.Function):
             w = None if weight is None else weight[k % len(weight), 0]
             total = (fixed[0, 0].numel() if w is None else _total(w)) * fixed.shape[1]
             parts = [
-                _one(fixed[k % len(fixed), c], warped[k % len(warped), c], w, radius, (level, floor), max(total, 1e-6),
+                _one(fixed[k % len(fixed), c], warped[k % len(warped), c], w, radius, level, max(total, 1e-6),
                      None if gradient is None else gradient[k, c])
                 for c in range(fixed.shape[1])
             ]  # fmt: skip
@@ -72,11 +78,14 @@ def _one(
     warped: Tensor,
     weight: Tensor | None,
     radius: Shape,
-    level: tuple[float, float],
+    level: tuple[float, float, float],
     total: float,
     gradient: Tensor | None,
 ) -> float:
-    """1 - sum / total of one channel, and its gradient; `level` holds what is taken off both images, and the floor."""
+    """1 - sum / total of one channel, and its gradient.
+
+    `level` holds what is taken off both images, the floor, and 1 / threshold.
+    """
     radii = (ctypes.c_int * 3)(
         *([0] * (3 - fixed.ndim)), *(r if n > 1 else 0 for r, n in zip(radius, fixed.shape, strict=True))
     )

@@ -18,14 +18,15 @@ LEVEL_STRIDE = 61
 """The level that is taken off both images for the sake of rounding may be estimated from every 61st voxel."""
 
 
-def supports(fixed: Tensor, warped: Tensor, *weight: Tensor) -> bool:
+def supports(fixed: Tensor, warped: Tensor, *weight: Tensor, threshold: float = math.inf) -> bool:
     """See `pullback.ops._dispatch`; the gradient with respect to the fixed image is the reference's."""
+    del threshold
     wanted = torch.is_grad_enabled() and any(t.requires_grad for t in (fixed, *weight))
     return _cuda.suits(fixed, warped, *weight) and fixed.numel() > 0 and not wanted
 
 
 def lncc(
-    fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None, floor: float, threshold: float = math.inf
+    fixed: Batch, warped: Batch, radius: Shape, weight: Batch | None, floor: float, threshold: float
 ) -> Float[Tensor, " b"]:
     """See `pullback.ops.lncc`."""
     loss: Tensor = _LNCC.apply(fixed, warped, radius, weight, (floor, 1 / threshold))  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
 """`lncc`, defined in torch."""
 
+import math
 from functools import lru_cache
 
 import torch
@@ -14,6 +15,7 @@ def lncc(
     radius: Shape,
     weight: Float[Tensor, "_b 1 *spatial"] | None,
     floor: float,
+    threshold: float,
 ) -> Float[Tensor, " b"]:
     """See `pullback.ops.lncc`."""
     weight = torch.ones_like(fixed[:1, :1]) if weight is None else weight
@@ -26,6 +28,9 @@ def lncc(
     var_j = (box_sum(weight * j * j, radius) / n - mean_j**2).clamp(min=0)
     cov = cov + floor
     squared = cov * cov.abs() / ((var_i + floor) * (var_j + floor))
+    if threshold < math.inf:
+        unlike = 1 - squared
+        squared = 1 - (1 + 1 / threshold) * unlike / (1 + unlike / threshold)
     axes = tuple(range(1, squared.ndim))
     total = (weight * squared).sum(dim=axes) / (weight.sum(dim=axes) * fixed.shape[1]).clamp(min=1e-6)
     return 1 - total

@@ -12,7 +12,7 @@ from typing import get_args
 import torch
 
 from pullback.errors import InputError
-from pullback.ops import _dispatch
+from pullback.ops import _dispatch, _traced
 from pullback.typing import Batch, Float, Interpolation, Matrix, Shape, Tensor
 
 INTERPOLATIONS: tuple[str, ...] = get_args(Interpolation)
@@ -51,6 +51,8 @@ def sample(
     """
     if interpolation not in INTERPOLATIONS:
         raise InputError(f"there is no interpolation {interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}")
+    if _traced.exporting() and outside is None:
+        return _traced.sample(image, matrix, displacement, mix, interpolation)
     shape = checked_shape(image, matrix, displacement, mix, shape)
     mix = _mix(None if displacement is None else mix, matrix)  # without a displacement it is no gradient's concern
     row = _dispatch.choose("sample", image, displacement, mix=mix, interpolation=interpolation)

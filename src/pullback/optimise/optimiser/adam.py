@@ -37,6 +37,11 @@ class Adam(Optimiser):
     beta1: float = 0.9
     beta2: float = 0.99
 
+    @property
+    def window(self) -> int:
+        """See `Optimiser`."""
+        return self._swing(self.beta1)
+
     def init(self, params: Params, unit_mm: float) -> Moments:
         """See `Optimiser`."""
         zero = torch.zeros_like(params.values)
@@ -55,6 +60,10 @@ class Adam(Optimiser):
             Moments(first, second, n, state.rate, float(step.abs().max())),
             loss,
         )
+
+    def exhausted(self, state: Moments) -> bool:
+        """See `Optimiser`."""
+        return state.last_mm == 0
 
     def last_mm(self, state: Moments) -> float:
         """See `Optimiser`."""

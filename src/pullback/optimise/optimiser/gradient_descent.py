@@ -60,6 +60,11 @@ class GradientDescent(Optimiser):
             raise RecipeError(f"a gradient descent has a line search or momentum; got {self.line_search} and "
                               f"{self.momentum}, set one of them to none or 0")  # fmt: skip
 
+    @property
+    def window(self) -> int:
+        """See `Optimiser`."""
+        return self._swing(self.momentum)
+
     def init(self, params: Params, unit_mm: float) -> Pace:
         """See `Optimiser`."""
         del params

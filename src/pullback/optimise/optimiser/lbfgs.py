@@ -6,21 +6,26 @@ import math
 from dataclasses import dataclass, replace
 
 from pullback.optimise.objective import Objective
-from pullback.optimise.optimiser.optimiser import Optimiser
+from pullback.optimise.optimiser.optimiser import SHORT_STEPS, Optimiser
 from pullback.optimise.parametrisation import Params
 from pullback.typing import Tensor
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Past steps and changes of the gradient, with the loss and gradient at the present point."""
+    """Past steps and changes of the gradient, with the loss and gradient at the present point.
+
+    Attributes:
+        short: steps in a row that were too short to matter; infinite where no step lowers the loss.
+    """
 
     unit_mm: float
     loss: float | None = None
     gradient: Tensor | None = None
     steps: tuple[Tensor, ...] = ()
     changes: tuple[Tensor, ...] = ()
-    last_mm: float = float("inf")
+    last_mm: float = math.inf
+    short: float = 0
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,12 @@ class LBFGS(Optimiser):
     Attributes:
         history: how many past steps are remembered.
         longest_voxels: the farthest that one step may move a voxel, in voxels of the level.
-        shortest_voxels: stop when a step moves no voxel farther than this.
+        shortest_voxels: stop when three steps in a row move no voxel farther than this.
     """
 
     history: int = 8
     longest_voxels: float = 4.0
-    shortest_voxels: float = 0.002
+    shortest_voxels: float = 0.005
 
     def init(self, params: Params, unit_mm: float) -> Memory:
         """See `Optimiser`."""
@@ -59,7 +64,7 @@ class LBFGS(Optimiser):
             state = replace(state, steps=(), changes=())
         length = objective.model.length(direction)
         if length == 0:
-            return params, replace(state, last_mm=0.0), loss
+            return params, replace(state, last_mm=0.0, short=math.inf), loss
         longest = self.longest_voxels * state.unit_mm
         scale = min(1.0, longest / length) if state.steps else longest / 4 / length  # no curvature known yet
         for _ in range(12):
@@ -68,11 +73,13 @@ class LBFGS(Optimiser):
             if new_loss <= loss + 1e-4 * scale * slope:
                 return trial, self._remember(state, scale * direction, new_loss, new_gradient, scale * length), loss
             scale /= 3
-        return params, replace(state, steps=(), changes=(), last_mm=math.inf if state.steps else 0.0), loss
+        if state.steps:  # once more, down the gradient
+            return params, replace(state, steps=(), changes=(), last_mm=math.inf), loss
+        return params, replace(state, last_mm=0.0, short=math.inf), loss
 
     def exhausted(self, state: Memory) -> bool:
         """See `Optimiser`."""
-        return state.last_mm < self.shortest_voxels * state.unit_mm
+        return state.short >= SHORT_STEPS
 
     def last_mm(self, state: Memory) -> float:
         """See `Optimiser`."""
@@ -98,4 +105,5 @@ class LBFGS(Optimiser):
         steps, changes = state.steps, state.changes
         if float((step * change).sum()) > 1e-12 * float(step.norm() * change.norm()):
             steps, changes = (*steps, step)[-self.history :], (*changes, change)[-self.history :]
-        return Memory(state.unit_mm, loss, gradient, steps, changes, last_mm)
+        short = state.short + 1 if last_mm < self.shortest_voxels * state.unit_mm else 0
+        return Memory(state.unit_mm, loss, gradient, steps, changes, last_mm, short)

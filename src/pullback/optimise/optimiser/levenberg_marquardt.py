@@ -9,7 +9,7 @@ import torch
 
 from pullback.errors import RecipeError
 from pullback.optimise.objective import Objective
-from pullback.optimise.optimiser.optimiser import Optimiser
+from pullback.optimise.optimiser.optimiser import SHORT_STEPS, Optimiser
 from pullback.optimise.parametrisation import Params
 from pullback.typing import Float, Tensor
 
@@ -27,12 +27,14 @@ class Damped:
         damping: added to the curvature, as a part of its largest.
         known: loss, gradient and curvature here.
         last_mm: length of the last step.
+        short: steps in a row that were too short to matter; infinite where no step lowers the loss.
     """
 
     unit_mm: float
     damping: float
     known: tuple[float, Tensor, Tensor] | None = None
     last_mm: float = math.inf
+    short: float = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class LevenbergMarquardt(Optimiser):
     Attributes:
         damping: the first, as a part of the largest curvature.
         longest_voxels: the farthest that one step may move a voxel, in voxels of the level.
-        shortest_voxels: stop when a step moves no voxel farther than this.
+        shortest_voxels: stop when three steps in a row move no voxel farther than this.
     """
 
     damping: float = 0.001
@@ -79,13 +81,14 @@ class LevenbergMarquardt(Optimiser):
             trial = objective.model.retract(params, step, scale)
             found = objective.value_gradient_curvature(trial)
             if found[0] < loss:
-                return trial, Damped(state.unit_mm, damping * MILDER, found, scale * length), loss
+                short = state.short + 1 if scale * length < self.shortest_voxels * state.unit_mm else 0
+                return trial, Damped(state.unit_mm, damping * MILDER, found, scale * length, short), loss
             damping = max(damping * STRICTER, 1e-4)
-        return params, replace(state, known=known, last_mm=0.0), loss
+        return params, replace(state, known=known, last_mm=0.0, short=math.inf), loss
 
     def exhausted(self, state: Damped) -> bool:
         """See `Optimiser`."""
-        return state.last_mm < self.shortest_voxels * state.unit_mm
+        return state.short >= SHORT_STEPS
 
     def last_mm(self, state: Damped) -> float:
         """See `Optimiser`."""

@@ -4,6 +4,7 @@ from pullback.optimise.parametrisation.bspline import BSpline
 from pullback.optimise.parametrisation.greedy import Greedy
 from pullback.optimise.parametrisation.linear import Linear
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
+from pullback.optimise.parametrisation.smoothed import Smoothed
 from pullback.optimise.parametrisation.svf import SVF
 
-__all__ = ["SVF", "BSpline", "Greedy", "Linear", "Parametrisation", "Params"]
+__all__ = ["SVF", "BSpline", "Greedy", "Linear", "Parametrisation", "Params", "Smoothed"]

@@ -12,7 +12,7 @@ from pullback.optimise.parametrisation.parametrisation import Parametrisation, P
 from pullback.optimise.parametrisation.plane import within_plane
 from pullback.space import Space
 from pullback.transforms import BSpline as Spline
-from pullback.transforms import Transform
+from pullback.transforms import Displacement, Transform
 from pullback.typing import Field, Tensor
 
 FITTED = 4
@@ -51,9 +51,22 @@ class BSpline(Parametrisation):
         control = self._control(space)
         return Params(torch.zeros(space.dimension, *control.shape, device=device), space, initial)
 
+    def fitted(self, displacement: Displacement, initial: Transform) -> Params:
+        """The numbers of the spline that comes nearest to a displacement on a grid, with what comes after it."""
+        space = displacement.space
+        control = self._control(space)
+        change = control.inverse @ space.matrix
+        scale, offset = torch.diag(change)[:-1].tolist(), change[:-1, -1].tolist()
+        values = ops.ffd_fit(displacement.field[None], control.shape, scale, offset)[0]
+        return Params(values, space, initial)
+
     def build(self, params: Params) -> Transform:
         """See `Parametrisation`."""
-        return params.initial @ Spline(params.values, self._control(params.space))
+        return params.initial @ self.spline(params)
+
+    def spline(self, params: Params) -> Spline:
+        """The update alone, without what it is relative to."""
+        return Spline(params.values, self._control(params.space))
 
     def refine(self, params: Params, space: Space) -> Params:
         """See `Parametrisation`: by least squares, and exactly where the step between control points is halved."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from pullback import ops
-from pullback.errors import RecipeError
 from pullback.optimise.parametrisation.greedy import Greedy
 from pullback.optimise.parametrisation.linear import Linear
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
@@ -54,22 +53,6 @@ class Halved(Parametrisation):
         assert isinstance(initial, Halfway)
         to_fixed, to_moving = self.halves(params)
         return Halfway(initial.to_fixed @ to_fixed, initial.to_moving @ to_moving, params.space)
-
-
-def halved(model: Parametrisation) -> Halved:
-    """A model, twice: once for the way to each image.
-
-    Raises:
-        RecipeError: the model cannot be halved.
-    """
-    if isinstance(model, Greedy) and model.gradient_of == "warped" and model.spacing_voxels == 1:
-        return HalvedGreedy(model)
-    if isinstance(model, SVF):
-        return HalvedSVF(model)
-    if isinstance(model, Linear) and model.freedom != "affine_without_shear":
-        return HalvedLinear(model)
-    raise RecipeError(f"a symmetric stage needs a model that can be halved: Greedy (gradient of the warped image, "
-                      f"spacing_voxels 1), SVF or Linear (but affine_without_shear); got {model!r}")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pullback import io
 from pullback.io.images.nifti_series import write_displacements, write_frames
 from pullback.registration import recipe_file
 from pullback.registration.folder import together
-from pullback.registration.group.group import Group
+
+if TYPE_CHECKING:
+    from pullback.registration.group.group import Group
 
 FILES = ("warped.nii.gz", "mean.nii.gz", "displacement.nii.gz", "group.json", "recipe.yaml")
 DIRECTION = ("Each transform maps points of the common space to points of its image. Images are pulled back: "

@@ -12,6 +12,7 @@ import torch
 from pullback.image import Image
 from pullback.optimise import Status
 from pullback.registration.group.cost import GroupCost
+from pullback.registration.group.folder import save
 from pullback.registration.outcome import Outcome
 from pullback.registration.recipe import Recipe
 from pullback.space import Space
@@ -94,8 +95,6 @@ class Group:
 
     def save(self, folder: str | Path) -> Path:
         """Write the images in the common space, their mean and the transforms into a folder; see `folder.save`."""
-        from pullback.registration.group.folder import save  # noqa: PLC0415 - folder writes Groups
-
         return save(self, folder)
 
     def __repr__(self) -> str:

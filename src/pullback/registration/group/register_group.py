@@ -20,12 +20,13 @@ from pullback.registration.check import check
 from pullback.registration.group.cost import GroupCost
 from pullback.registration.group.group import Group
 from pullback.registration.group.joint import Joint
+from pullback.registration.group.starts import begin
 from pullback.registration.outcome import LevelHistory, Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.recipe import Recipe
 from pullback.registration.stage import LITTLE_FINER, Optimise, Teller, level_work
 from pullback.space import Space
-from pullback.transforms import Affine, Transform
+from pullback.transforms import Transform
 from pullback.transforms.apply import reading
 from pullback.typing import Batch, Field, Float, Tensor
 
@@ -39,31 +40,33 @@ def register_group(
     *,
     space: Space | None = None,
     mask: Image | None = None,
+    start: str = "headers",
     device: str = "cpu",
     watch: Watch = ignore,
 ) -> Group:
     """Bring images into the space in the middle of them, all at once.
 
     Args:
-        images: at least two, of one dimension and one number of channels, with sensible headers.
+        images: at least two, of one dimension and one number of channels.
         recipe: its stages that optimise run, each with its model, optimiser, schedule and regulariser; in place of
             their similarity stands the cost. Other stages do not run.
         cost: how unlike the group is.
         space: the grid on which images are compared; the first image's by default.
         mask: how much each voxel of that grid counts.
+        start: headers, centres or search: where each image sets out, see `starts`.
         device: where to compute.
         watch: called after every step.
 
     Raises:
-        InputError: fewer than two images, or images that cannot be registered.
+        InputError: fewer than two images, or images that cannot be registered, or do not overlap.
         RecipeError: no stage of the recipe optimises anything.
     """
-    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise)]
+    stages = [stage for stage in recipe.stages if isinstance(stage, Optimise) and stage.suits(images[0].dimension)]
     _check(images, stages, recipe, mask, space)
     common = images[0].space if space is None else space
     prepared = [recipe.prepare.pair(images[0], image, None, None, device)[1] for image in images]
     weight = None if mask is None else Prepared(mask.data[:1].to(device, torch.float32)[None], common)
-    transforms: list[Transform] = [Affine.identity(common.dimension) for _ in images]
+    transforms = begin(images, prepared, common, recipe, start, device)
     outcomes: list[Outcome] = []
     whole, done = sum(stage.work for stage in stages), 0.0
     for stage in stages:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pullback.errors import RecipeError
-from pullback.learn.networks import VoxelMorph
+from pullback.learn.networks import PairNetwork
 from pullback.optimise import Level, Schedule
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.predict import predict_by
@@ -14,7 +14,7 @@ from pullback.registration.stage import Optimise, Stage
 
 
 def learned(
-    model: VoxelMorph | str | Path,
+    model: PairNetwork | str | Path,
     finetune: Optimise | int | None = None,
     fallback: Recipe | None = None,
     align: bool = True,
@@ -22,7 +22,8 @@ def learned(
     """A recipe around a trained network.
 
     Args:
-        model: the network, its .safetensors file, the folder of its training, or "cine-2d", which comes with pullback.
+        model: the network, its .safetensors file, the folder of its training, or the name of one that comes with
+            pullback: "heart-2d" or "cine-2d".
         finetune: what refines its answer for this pair: a stage (`pb.recipes.default().dense`), or a number of steps of
             the fallback's dense stage; nothing by default.
         fallback: what to run where the answer is not trusted; `deformable` by default.
@@ -47,11 +48,13 @@ def learned(
 def refinement(steps: int, recipe: Recipe) -> Optimise:
     """So many steps of a recipe's dense stage, from where the network ended: most of them at half resolution.
 
+    As many at a quarter of it come first: they cost little, and mend what the network missed by far.
+
     Raises:
         RecipeError: fewer than one, or the recipe has no dense stage.
     """
     if steps < 1:
         raise RecipeError(f"a refinement needs at least one step; got {steps}")
     fine = steps // 3
-    levels = (Level(2, steps=steps - fine), Level(1, steps=fine)) if fine else (Level(2, steps=steps),)
+    levels = Level(4, steps=steps), Level(2, steps=steps - fine), *((Level(1, steps=fine),) if fine else ())
     return replace(recipe.dense, schedule=Schedule(levels))

@@ -1,0 +1,107 @@
+"""Halved models of wide motions: splines, and steps that are smooth in mm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pullback.optimise.parametrisation.bspline import BSpline
+from pullback.optimise.parametrisation.halved import Halved
+from pullback.optimise.parametrisation.parametrisation import Params
+from pullback.optimise.parametrisation.smoothed import Smoothed
+from pullback.space import Space
+from pullback.transforms import Transform
+from pullback.typing import Tensor
+
+
+@dataclass(frozen=True)
+class HalvedBSpline(Halved):
+    """x - u(x) / 2 and x + u(x) / 2, u one spline: opposite coefficients are the images swapped.
+
+    Attributes:
+        model: how far its control points lie apart.
+    """
+
+    model: BSpline
+
+    @property
+    def name(self) -> str:
+        """See `Parametrisation`."""
+        return f"symmetric {self.model.name}"
+
+    @property
+    def composed(self) -> bool:
+        """See `Parametrisation`."""
+        return False
+
+    def halves(self, params: Params) -> tuple[Transform, Transform]:
+        """See `Halved`."""
+        to_fixed, to_moving = (
+            self.model.spline(replace(params, values=share * params.values)) for share in (-0.5, 0.5)
+        )
+        return to_fixed, to_moving
+
+    def start(self, space: Space, initial: Transform, device: str) -> Params:
+        """See `Parametrisation`."""
+        return self.model.start(space, initial, device)
+
+    def refine(self, params: Params, space: Space) -> Params:
+        """See `Parametrisation`."""
+        return self.model.refine(params, space)
+
+    def precondition(self, params: Params, gradient: Tensor) -> Tensor:
+        """See `Parametrisation`."""
+        return self.model.precondition(params, gradient)
+
+    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
+        """See `Parametrisation`."""
+        return self.model.retract(params, step, scale)
+
+    def length(self, step: Tensor) -> float:
+        """See `Parametrisation`."""
+        return self.model.length(step)
+
+
+@dataclass(frozen=True)
+class HalvedSmoothed(Halved):
+    """The halves of a dense model, with steps as smooth as said.
+
+    Attributes:
+        model: how smooth.
+        inner: the halves of its model.
+    """
+
+    model: Smoothed
+    inner: Halved
+
+    @property
+    def name(self) -> str:
+        """See `Parametrisation`."""
+        return self.inner.name
+
+    def halves(self, params: Params) -> tuple[Transform, Transform]:
+        """See `Halved`."""
+        return self.inner.halves(params)
+
+    def joined(self, forces: Tensor) -> Tensor:
+        """See `Halved`."""
+        return self.inner.joined(forces)
+
+    def start(self, space: Space, initial: Transform, device: str) -> Params:
+        """See `Parametrisation`."""
+        return self.inner.start(space, initial, device)
+
+    def refine(self, params: Params, space: Space) -> Params:
+        """See `Parametrisation`."""
+        return self.inner.refine(params, space)
+
+    def precondition(self, params: Params, gradient: Tensor) -> Tensor:
+        """See `Parametrisation`."""
+        return self.model.half(self.inner.precondition(params, gradient), params.space)
+
+    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
+        """See `Parametrisation`."""
+        return self.inner.retract(params, self.model.half(step, params.space), scale)
+
+    def length(self, step: Tensor) -> float:
+        """See `Parametrisation`."""
+        return self.inner.length(step)
