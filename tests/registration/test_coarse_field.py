@@ -9,7 +9,7 @@ from pullback.energy import LNCC, Energy, Pair
 from pullback.errors import RecipeError
 from pullback.optimise import GradientDescent, Greedy, Level, Schedule
 from pullback.optimise.parametrisation.greedy import at_every_voxel
-from pullback.optimise.parametrisation.halved import halved
+from pullback.optimise.parametrisation.halve import halved
 from pullback.phantom import known_warp
 from pullback.phantom.warps import warp_pair
 from pullback.registration.prepare import Prepare

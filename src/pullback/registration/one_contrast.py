@@ -17,6 +17,11 @@ LEAST = 1e-9
 LEAST_SHARE = 1e-8
 """Keeps the slope of a root finite where the images are equal."""
 
+FAR = 5.0
+"""Standard deviations at which a place counts for a quarter."""
+REWEIGHED = 3
+"""The standard deviation is that of what counts, so that it takes some rounds."""
+
 
 @dataclass(frozen=True, eq=False)
 class OneContrast:
@@ -42,11 +47,7 @@ class OneContrast:
         with torch.no_grad():
             weight = counted_weight(pair, where_read(pair, transform))
             root = None if weight is None else weight.flatten().sqrt()
-            slopes = _slopes(pair.fixed)
-            bases = tuple(
-                _orthonormal(torch.cat([slopes, slopes * channel.flatten()]), root) for channel in pair.fixed[0]
-            )
-        return OneContrast(pair, root, bases)
+            return OneContrast(pair, root, _bases(pair, root))
 
     def share(self, transform: Transform) -> Float[Tensor, ""]:
         """From 0 to 1, the mean over channels; differentiable in the transform's tensors."""
@@ -68,6 +69,28 @@ class OneContrast:
         with torch.no_grad():
             return float((1 - self.share(transform)).clamp(min=0).sqrt())
 
+    def without_strangers(self, transform: Transform) -> OneContrast:
+        """The same, with places that are many standard deviations off counting less (Geman and McClure's weights).
+
+        What one image shows and the other does not, a border or a bright artefact, would else outweigh all the rest.
+
+        Args:
+            transform: one that is nearly right.
+        """
+        with torch.no_grad():
+            where = where_read(self.pair, transform)
+            warped = ops.sample(self.pair.moving, *where, shape=self.pair.fixed_space.shape)[0].flatten(1)
+            counts = torch.ones_like(warped[0]) if self.root is None else self.root.square()
+            now, bases = counts, self.bases
+            for _ in range(REWEIGHED):
+                root = now.sqrt()
+                left = torch.stack([_left(values, basis, root) for values, basis in zip(warped, bases, strict=True)])
+                variance = (left.square() * now).sum(dim=1, keepdim=True) / now.sum().clamp(min=1e-6)
+                off = (left.square() / variance.clamp(min=1e-12)).mean(dim=0)
+                now = counts / (1 + off / FAR**2) ** 2
+                bases = _bases(self.pair, now.sqrt())
+        return OneContrast(self.pair, now.sqrt(), bases)
+
     def _share(self, values: Float[Tensor, " voxels"], basis: Float[Tensor, "n voxels"]) -> Float[Tensor, ""]:
         if self.root is None:
             spread = values - values.mean()
@@ -76,6 +99,20 @@ class OneContrast:
             spread = (values - (values * squared).sum() / squared.sum().clamp(min=1e-6)) * self.root
         left = spread - (basis @ spread) @ basis
         return left.square().sum() / spread.square().sum().clamp(min=1e-12)
+
+
+def _bases(pair: Pair, root: Float[Tensor, " voxels"] | None) -> tuple[Float[Tensor, "n voxels"], ...]:
+    slopes = _slopes(pair.fixed)
+    return tuple(_orthonormal(torch.cat([slopes, slopes * channel.flatten()]), root) for channel in pair.fixed[0])
+
+
+def _left(
+    values: Float[Tensor, " voxels"], basis: Float[Tensor, "n voxels"], root: Float[Tensor, " voxels"]
+) -> Float[Tensor, " voxels"]:
+    """What the shaded fixed image does not explain of an image, in the image's own unit."""
+    weighed = values * root
+    explained = (basis @ weighed) @ basis
+    return values - explained / root.clamp(min=1e-6)
 
 
 def _orthonormal(rows: Float[Tensor, "n voxels"], root: Float[Tensor, " voxels"] | None) -> Float[Tensor, "m voxels"]:

@@ -33,7 +33,8 @@ class Settle(Stage):
     images, correlation is more precise. And what is read between voxels is blurred: an image that was itself cut
     between the other's slices is sharper there than what it is compared with. So both images are read in turn, and the
     sum of the two root mean square differences, relative to the contrast, is made small: the side that explains the
-    other better counts for more. A difference in smooth shading counts for nothing (see `one_contrast`).
+    other better counts for more. A difference in smooth shading counts for nothing, and places that are far off at the
+    start, which one image alone shows, count little (see `one_contrast`).
 
     Nothing changes where the correlation at the start is too low for one contrast, or for a start near the answer; nor
     in large volumes, of which mutual information has voxels enough.
@@ -78,7 +79,8 @@ class Settle(Stage):
             note = f"correlation {alike:.2f}: left as it was"
             return Outcome(self.name, initial, Status.converged, notes=(note,))
         model = Linear(self.freedom)
-        solution = self._solved(model, sides, initial, watch)
+        robust = sides[0].without_strangers(initial), sides[1].without_strangers(initial.inverse())
+        solution = self._solved(model, robust, initial, watch)
         history = (LevelHistory(there.fixed_space.spacing, solution.history),)
         transform = model.build(solution.params) if solution.status.ok else initial
         return Outcome(self.name, transform, solution.status, history, notes=(f"correlation {alike:.2f}",))
