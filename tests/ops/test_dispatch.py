@@ -20,7 +20,7 @@ def fake(monkeypatch):
     """A row "fake" above the reference of `smooth`, which answers 7 everywhere; its answers can be changed."""
     module = SimpleNamespace(
         available=lambda: None,
-        supports=lambda *tensors: all(t.dtype == torch.float32 for t in tensors),
+        supports=lambda *tensors, **options: all(t.dtype == torch.float32 for t in tensors),
         smooth=lambda image, sigmas: torch.full_like(image, 7.0),
     )
     load = _dispatch._load
@@ -58,7 +58,7 @@ def test_a_row_that_is_missing_is_passed_over(fake):
 
 def test_tensors_that_are_not_given_are_not_asked_about(fake, monkeypatch):
     asked = []
-    fake.supports = lambda *tensors: asked.append(len(tensors)) or False
+    fake.supports = lambda *tensors, **options: asked.append(len(tensors)) or False
     monkeypatch.setitem(_dispatch.ROWS, "lncc", ("fake", "reference"))
     ops.lncc(IMAGE, IMAGE, (1, 1))
     ops.lncc(IMAGE, IMAGE, (1, 1), torch.ones_like(IMAGE))

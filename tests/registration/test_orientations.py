@@ -78,7 +78,7 @@ def test_no_freedom_depends_on_how_axes_are_stored(freedom, pair, linear, data):
     recipe = linear(freedom, shrinks=(1,))
     expected = register(fixed, moving, recipe).transform
     result = register(stored(fixed, order, flips), stored(moving, order[::-1], flips[::-1]), recipe).transform
-    assert apart(result, expected, points) < 0.02 * fixed.space.finest  # rounding may end the last line search early
+    assert apart(result, expected, points) < 0.03 * fixed.space.finest  # rounding may end the last steps early
 
 
 @settings(max_examples=6)

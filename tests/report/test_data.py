@@ -32,7 +32,7 @@ def test_a_failure_is_called_a_failure(result, status):
 
 def test_stages_are_told_one_by_one(result):
     stages = data(result(Space.of_array((40, 40)))).stages
-    assert [s.stage for s in stages] == ["align centres", "rigid", "affine", "deformable"]
+    assert [s.stage for s in stages] == ["align centres", "rigid", "affine", "deformable", "spline finish"]
     assert stages[0].notes == ("started from: header",)
     assert stages[0].levels == ()
     assert stages[2].status == "max steps"

@@ -62,7 +62,7 @@ def test_stages_that_did_not_run_are_told(result):
     made = result(PLAIN)
     found = remarks(replace(made, outcomes=made.outcomes[:2]), None)
     assert found[0].title == "Stages did not run"
-    assert "after rigid; 2 of 4 stages" in found[0].text
+    assert "after rigid; 3 of 5 stages" in found[0].text
 
 
 def test_thick_slices_are_told_once_if_both_images_have_them(result):

@@ -92,6 +92,10 @@ def register(  # noqa: PLR0913 - the same as the front door
         notes = by_term(similarity, pair, _first_meeting(pair, path), transform)
         outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
     status = _status(outcomes[-1].status, quality, similarity)
+    if status is Status.diverged and recipe.stages[len(outcomes) - 1].finishes:
+        # it fell by a finer measure, and may have risen a little by this one: what counts is where that set out
+        with torch.no_grad():
+            status = _status(outcomes[-1].status, replace(quality, loss_after=float(seen.loss(path[-2]))), similarity)
     home = fixed.data.device  # with the images, whatever computed it
     outcomes = [replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes]
     return Registration(fixed, moving, outcomes[-1].transform, status, tuple(outcomes), quality, recipe)
