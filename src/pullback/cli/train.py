@@ -34,9 +34,10 @@ def parser() -> Parser:
     p.add_argument("data", metavar="DATA", nargs="?", help="a CSV file (columns fixed,moving or image; perhaps labels, "
                    "subject, split) or a folder of images")  # fmt: skip
     p.add_argument("--dataset", metavar="NAME", help="instead of DATA: mnist:5, medmnist:NAME, phantom:cine, "
-                   "phantom:cine:3d, phantom:fives, phantom:chest")  # fmt: skip
+                   "phantom:cine:3d, phantom:hearts, phantom:fives, phantom:chest")  # fmt: skip
     p.add_argument("--recipe", metavar="NAME|FILE.yaml", default="diffeomorphic-2d", help="what to train and how: "
-                   "voxelmorph-2d, swift-2d, diffeomorphic-2d, diffeomorphic-3d (default: %(default)s)")  # fmt: skip
+                   "voxelmorph-2d, swift-2d, diffeomorphic-2d, pyramid-2d, affine-2d, diffeomorphic-3d, pyramid-3d, "
+                   "affine-3d (default: %(default)s)")  # fmt: skip
     p.add_argument("--out", metavar="DIR", type=file, help="folder of the training")
     p.add_argument("--resume", metavar="DIR", type=file, help="go on from the checkpoint in this folder")
     p.add_argument("--show", metavar="NAME", help="print a training recipe to change, and do nothing else")

@@ -31,7 +31,9 @@ def brain_intersubject() -> Recipe:
             linear_stage("rigid", finest=4),
             linear_stage("affine", finest=2),
             Optimise(
-                Greedy(smooth_update_voxels=2.5, smooth_total_voxels=0.5),  # folds are narrower than organs
+                Greedy(  # folds are narrower than organs
+                    smooth_update_voxels=2.3, smooth_total_voxels=0.7, spacing_voxels=2.0
+                ),
                 Energy(
                     WeightedSum(
                         (
@@ -41,7 +43,7 @@ def brain_intersubject() -> Recipe:
                     )
                 ),
                 GradientDescent(step_voxels=0.5),
-                Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=5))),
+                Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=7))),
             ),
         ),
     )
