@@ -93,9 +93,7 @@ def register(  # noqa: PLR0913 - the same as the front door
         outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
     status = _status(outcomes[-1].status, quality, similarity)
     if status is Status.diverged and recipe.stages[len(outcomes) - 1].finishes:
-        # it fell by a finer measure, and may have risen a little by this one: what counts is where that set out
-        with torch.no_grad():
-            status = _status(outcomes[-1].status, replace(quality, loss_after=float(seen.loss(path[-2]))), similarity)
+        status = _status(outcomes[-1].status, _unfinished(quality, seen, path), similarity)
     home = fixed.data.device  # with the images, whatever computed it
     outcomes = [replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes]
     return Registration(fixed, moving, outcomes[-1].transform, status, tuple(outcomes), quality, recipe)
@@ -163,6 +161,12 @@ def _of_planes(transform: Transform, space: Space, first: int, last: int) -> tup
 def _first_meeting(pair: Pair, path: tuple[Transform, ...]) -> Transform:
     """The first transform under which the images overlap: where they do not, there is no loss to compare with."""
     return next((t for t in path if shared(pair, t) >= LEAST_OVERLAP), path[-1])
+
+
+def _unfinished(quality: Quality, seen: Compared, path: tuple[Transform, ...]) -> Quality:
+    """With the loss where the last stage set out: a finishing one has a finer measure, and may raise this one a bit."""
+    with torch.no_grad():
+        return replace(quality, loss_after=float(seen.loss(path[-2])))
 
 
 def _status(status: Status, quality: Quality, similarity: Similarity) -> Status:
