@@ -72,8 +72,7 @@ def register(  # noqa: PLR0913 - the same as the front door
     check_further(recipe, further, fixed.dimension)
     start = Affine.identity(fixed.dimension) if initial is None else initial
     f, m = prepare_further(recipe, further, (fixed, moving), (fixed_mask, moving_mask), device)
-    outcomes: list[Outcome] = []
-    transform: Transform = start
+    outcomes, transform = list[Outcome](), start
     whole = sum(stage.work for stage in recipe.stages)
     for stage in recipe.stages:
         before = sum(s.work for s in recipe.stages[: len(outcomes)])
@@ -94,9 +93,8 @@ def register(  # noqa: PLR0913 - the same as the front door
     status = _status(outcomes[-1].status, quality, similarity)
     if status is Status.diverged and recipe.stages[len(outcomes) - 1].finishes:
         status = _status(outcomes[-1].status, _unfinished(quality, seen, path), similarity)
-    home = fixed.data.device  # with the images, whatever computed it
-    outcomes = [replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes]
-    return Registration(fixed, moving, outcomes[-1].transform, status, tuple(outcomes), quality, recipe)
+    at_home = _at_home(outcomes, fixed)
+    return Registration(fixed, moving, at_home[-1].transform, status, at_home, quality, recipe)
 
 
 def _timed(stage: Stage, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch) -> Outcome:
@@ -161,6 +159,12 @@ def _of_planes(transform: Transform, space: Space, first: int, last: int) -> tup
 def _first_meeting(pair: Pair, path: tuple[Transform, ...]) -> Transform:
     """The first transform under which the images overlap: where they do not, there is no loss to compare with."""
     return next((t for t in path if shared(pair, t) >= LEAST_OVERLAP), path[-1])
+
+
+def _at_home(outcomes: list[Outcome], fixed: Image) -> tuple[Outcome, ...]:
+    """With transforms on the device of the images that were given, whatever computed them."""
+    home = fixed.data.device
+    return tuple(replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes)
 
 
 def _unfinished(quality: Quality, seen: Compared, path: tuple[Transform, ...]) -> Quality:
