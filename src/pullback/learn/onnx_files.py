@@ -53,7 +53,7 @@ def export_onnx(model: PairNetwork | str | Path, path: str | Path, card: Card | 
         ModelError: the weights cannot be read, or the network holds something that ONNX has not.
 
     Example:
-        >>> export_onnx(VoxelMorph(), "network.pt")
+        >>> export_onnx("heart-2d", "network.pt")
         Traceback (most recent call last):
         pullback.errors.InputError: an ONNX file ends in .onnx; got network.pt
     """

@@ -107,7 +107,7 @@ def data(registration: Registration, *, accuracy: Sequence[KeyFigure] = (), show
         >>> pair = pb.phantom.make("pair")
         >>> said = pb.report.data(pb.register(pair.fixed, pair.moving, "rigid"))
         >>> said.images[0].role, [stage.stage for stage in said.stages]
-        ('fixed', ['align centres', 'search', 'rigid'])
+        ('fixed', ['align centres', 'search', 'rigid', 'rigid', 'rigid', 'settle'])
     """
     linear, deformation_mm = parts(registration.transform, registration.fixed.space)
     found = remarks(registration, deformation_mm, show_folders)
