@@ -268,7 +268,7 @@ alone, checked, refined_30, by_classical = ({name: row[k] for name, row in odd.i
 assert alone["as it was"] > 0.9
 assert alone["inverted"] < 0.6 < 0.9 < checked["inverted"]  # caught
 assert alone["dark (third power)"] < checked["dark (third power)"] - 0.05  # caught
-assert alone["noise"] < checked["noise"] - 0.02  # caught
+assert alone["noise"] < checked["noise"] == by_classical["noise"]  # caught: the classical recipe ran
 assert abs(checked["turned by a quarter"] - alone["turned by a quarter"]) < 0.05  # trusted, and not far wrong
 assert refined_30["turned by a quarter"] > alone["turned by a quarter"] + 0.01
 
