@@ -69,11 +69,21 @@ def read(path: Path) -> list[Row]:
 
 
 def results(rows: Iterable[Row]) -> list[Result]:
-    """One for each pair, tool and number of threads; of a repeat that was run twice the later one counts."""
+    """One for each pair, tool and number of threads: of pullback the last version that was run, of others all repeats.
+
+    Of a repeat that was run twice the later one counts.
+    """
     newest: dict[tuple[str, ...], dict[str, Row]] = defaultdict(dict)
     for row in sorted(rows, key=lambda row: row["date"]):
-        newest[row["pair"], row["tool"], row["threads"]][row["repeat"]] = row
+        known = newest[row["pair"], row["tool"], row["threads"]]
+        if row["tool"].startswith("pullback") and known and _version(row) != _version(next(iter(known.values()))):
+            known.clear()
+        known[row["repeat"]] = row
     return [_together(repeats) for repeats in newest.values()]
+
+
+def _version(row: Row) -> str:
+    return row["commit"].removesuffix("-dirty")
 
 
 def _together(repeats: dict[str, Row]) -> Result:

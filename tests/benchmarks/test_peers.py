@@ -111,6 +111,16 @@ def test_the_median_and_the_newest_count(scripts):
     assert (found.seconds, found.repeats) == (2, 3)
 
 
+def test_versions_of_pullback_do_not_mix(scripts):
+    """One run of today's is no median with two of yesterday's; the peers stay what they are."""
+    results = scripts("results")
+    row = {"pair": "a", "group": "g", "threads": "2", "voxels": "8", "status": "done", "peak_mb": "5"}
+    times = (("01", "old", "0", "9"), ("02", "old-dirty", "1", "9"), ("03", "new", "0", "3"))
+    rows = [row | {"date": d, "commit": c, "repeat": r, "seconds": s} for d, c, r, s in times]
+    found = {r.tool: r for tool in ("greedy", "pullback") for r in results.results([x | {"tool": tool} for x in rows])}
+    assert {tool: (r.seconds, r.repeats) for tool, r in found.items()} == {"greedy": (6, 2), "pullback": (3, 1)}
+
+
 def test_every_pair_says_what_it_is(tmp_path):
     run("pairs.py", tmp_path, "synthetic", 32, 36, 34, "--seed", 2, "--name", "small")
     facts = json.loads((tmp_path / "small" / "pair.json").read_text())

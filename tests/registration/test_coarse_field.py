@@ -90,6 +90,15 @@ def test_an_image_is_resampled_alike():
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
 
 
+def test_a_resampled_image_has_its_gradient_in_the_matrix_too():
+    """The kernel for coarse fields has none: it must stand back."""
+    image = smooth_image(30, 32)
+    shift = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    matrix = torch.eye(3, dtype=torch.float64) + torch.nn.functional.pad(shift[:, None], (2, 0, 0, 1))
+    resample(image, Affine(matrix) @ half_field(image.space), image.space).data.sum().backward()
+    assert float(shift.grad.abs().min()) > 0
+
+
 def test_only_the_same_field_of_view_counts_as_coarser():
     space = Space.of_array((40, 44), 1.5)
     assert coarser(space.resized((20, 22)), space)

@@ -42,7 +42,7 @@ def resample(
     _check(image.space, transform, onto)
     device = image.data.device
     coarse = reading_coarse(transform, image.space, onto) if interpolation == "linear" else None
-    if coarse is not None and not (image.data.requires_grad or coarse[1].requires_grad):
+    if coarse is not None and not any(tensor.requires_grad for tensor in (image.data, *coarse)):
         field = coarse[1].to(device, image.data.dtype)
         return Image(ops.sample_coarse(image.data[None], coarse[0], field, coarse[2], onto.shape, outside)[0], onto)
     matrix, displacement, mix = reading(transform, image.space, onto)

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from pullback.energy.similarity.entropies import Entropies, entropies, entropies_read
-from pullback.energy.similarity.similarity import Similarity
-from pullback.transforms.apply import Reading
-from pullback.typing import Batch, Float, Tensor
+from pullback.energy.similarity.by_entropies import ByEntropies
+from pullback.energy.similarity.entropies import Entropies
+from pullback.typing import Float, Tensor
 
 
 @dataclass(frozen=True)
-class MutualInformation(Similarity):
+class MutualInformation(ByEntropies):
     """1 - 2 I / (H_fixed + H_warped): for images of different contrast, where tissues correspond but not brightness.
 
     The normalised form grows with Studholme's NMI (Pattern Recognition 32(1), 1999), which does not reward a small
@@ -24,18 +23,8 @@ class MutualInformation(Similarity):
     bins: int = 32
     normalised: bool = True
 
-    def loss(self, fixed: Batch, warped: Batch, weight: Batch | None = None) -> Float[Tensor, " b"]:
-        """See `Similarity`."""
-        return self._of(entropies(fixed, warped, self.bins, weight)).to(warped.device)
-
-    def loss_inside(
-        self, fixed: Batch, moving: Batch, where: Reading, weight: Batch | None = None
-    ) -> Float[Tensor, " b"] | None:
-        """See `Similarity`."""
-        found = entropies_read(fixed, moving, where, self.bins, weight)
-        return None if found is None else self._of(found)
-
-    def _of(self, found: Entropies) -> Float[Tensor, " b"]:
+    def made_of(self, found: Entropies) -> Float[Tensor, " b"]:
+        """See `ByEntropies`."""
         if self.normalised:
             loss = 1 - 2 * found.information / (found.fixed + found.warped).clamp(min=1e-6)
         else:

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 
 from pullback.ops._triton.histogram import spline, unit
-from pullback.ops._triton.reading import add_three, along, between, coordinates, moves, places, within
+from pullback.ops._triton.reading import add_three, along, between, coordinates, moves, places, value_at, within
 
 BLOCK = 64
 PULLED = 256
@@ -17,27 +17,6 @@ COUNTING = 2
 SUMS = 32
 
 SIZES = ["bins", "n0", "n1", "n2", "m1", "m2", "count"]
-
-
-@triton.jit
-def _value(image, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D: tl.constexpr):
-    """Between the eight (four) voxels about each position."""
-    v000 = tl.load(image + k00 + i2, mask=seen, other=0.0)
-    v001 = tl.load(image + k00 + j2, mask=seen, other=0.0)
-    v010 = tl.load(image + k01 + i2, mask=seen, other=0.0)
-    v011 = tl.load(image + k01 + j2, mask=seen, other=0.0)
-    w00 = v000 + t2 * (v001 - v000)
-    w01 = v010 + t2 * (v011 - v010)
-    value = w00 + t1 * (w01 - w00)
-    if D == 3:
-        v100 = tl.load(image + k10 + i2, mask=seen, other=0.0)
-        v101 = tl.load(image + k10 + j2, mask=seen, other=0.0)
-        v110 = tl.load(image + k11 + i2, mask=seen, other=0.0)
-        v111 = tl.load(image + k11 + j2, mask=seen, other=0.0)
-        w10 = v100 + t2 * (v101 - v100)
-        w11 = v110 + t2 * (v111 - v110)
-        value += t0 * (w10 + t1 * (w11 - w10) - value)
-    return value
 
 
 @triton.jit(do_not_specialize=[*SIZES, "loops"])
@@ -60,8 +39,8 @@ def count_read(fixed, moving, field, weight, out, loops, bins, n0, n1, n2, m1, m
         i1, j1, t1, _ = between(p1, n1)
         i2, j2, t2, _ = between(p2, n2)
         seen = live & within(p0, p1, p2, n0, n1, n2)
-        value = _value(moving, (i0 * n1 + i1) * n2, (i0 * n1 + j1) * n2, (j0 * n1 + i1) * n2, (j0 * n1 + j1) * n2,
-                       i2, j2, t0, t1, t2, seen, D)  # fmt: skip
+        value = value_at(moving, (i0 * n1 + i1) * n2, (i0 * n1 + j1) * n2, (j0 * n1 + i1) * n2, (j0 * n1 + j1) * n2,
+                         i2, j2, t0, t1, t2, seen, D)  # fmt: skip
         counts = seen.to(tl.float32)
         if WEIGHTED:
             counts = tl.load(weight + v, mask=seen, other=0.0)
@@ -91,7 +70,7 @@ def slopes_read(fixed, moving, field, weight, pull, sums, bins, n0, n1, n2, m1, 
     seen = live & within(p0, p1, p2, n0, n1, n2)
     k00, k01 = (i0 * n1 + i1) * n2, (i0 * n1 + j1) * n2
     k10, k11 = (j0 * n1 + i1) * n2, (j0 * n1 + j1) * n2
-    value = _value(moving, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D)
+    value = value_at(moving, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D)
     along0, along1, along2 = along(moving, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D)
     row = tl.floor(unit(tl.load(fixed + v, mask=live, other=0.0)) * (bins - 1) + 0.5).to(tl.int32)
     place = unit(value) * (bins - 3) + 1

@@ -141,6 +141,27 @@ def _nearest(p, n):
     return tl.minimum(tl.floor(q + 0.5).to(tl.int32), n - 1)
 
 
+@triton.jit
+def value_at(base, k00, k01, k10, k11, i2, j2, t0, t1, t2, seen, D: tl.constexpr):
+    """One channel, between the eight (four) voxels about each position."""
+    v000 = tl.load(base + k00 + i2, mask=seen, other=0.0)
+    v001 = tl.load(base + k00 + j2, mask=seen, other=0.0)
+    v010 = tl.load(base + k01 + i2, mask=seen, other=0.0)
+    v011 = tl.load(base + k01 + j2, mask=seen, other=0.0)
+    w00 = v000 + t2 * (v001 - v000)
+    w01 = v010 + t2 * (v011 - v010)
+    value = w00 + t1 * (w01 - w00)
+    if D == 3:
+        v100 = tl.load(base + k10 + i2, mask=seen, other=0.0)
+        v101 = tl.load(base + k10 + j2, mask=seen, other=0.0)
+        v110 = tl.load(base + k11 + i2, mask=seen, other=0.0)
+        v111 = tl.load(base + k11 + j2, mask=seen, other=0.0)
+        w10 = v100 + t2 * (v101 - v100)
+        w11 = v110 + t2 * (v111 - v110)
+        value += t0 * (w10 + t1 * (w11 - w10) - value)
+    return value
+
+
 @triton.jit(do_not_specialize=SIZES)
 def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus, c0, c1, c2,
          a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, b00, b01, b02, b10, b11, b12, b20, b21, b22,
@@ -172,21 +193,7 @@ def read(image, field, out, channels, n0, n1, n2, m1, m2, count, outside, plus, 
         k10, k11 = (j0 * n1 + i1) * n2, (j0 * n1 + j1) * n2
         for c in range(channels):
             base = image + c * voxels
-            v000 = tl.load(base + k00 + i2, mask=live, other=0.0)
-            v001 = tl.load(base + k00 + j2, mask=live, other=0.0)
-            v010 = tl.load(base + k01 + i2, mask=live, other=0.0)
-            v011 = tl.load(base + k01 + j2, mask=live, other=0.0)
-            w00 = v000 + t2 * (v001 - v000)
-            w01 = v010 + t2 * (v011 - v010)
-            value = w00 + t1 * (w01 - w00)
-            if D == 3:
-                v100 = tl.load(base + k10 + i2, mask=live, other=0.0)
-                v101 = tl.load(base + k10 + j2, mask=live, other=0.0)
-                v110 = tl.load(base + k11 + i2, mask=live, other=0.0)
-                v111 = tl.load(base + k11 + j2, mask=live, other=0.0)
-                w10 = v100 + t2 * (v101 - v100)
-                w11 = v110 + t2 * (v111 - v110)
-                value += t0 * (w10 + t1 * (w11 - w10) - value)
+            value = value_at(base, k00, k01, k10, k11, i2, j2, t0, t1, t2, live, D)
             if OUTSIDE:
                 value = tl.where(within(p0, p1, p2, n0, n1, n2), value, outside)
             if PLUS:  # again from the cache, whose number is that of the channel

@@ -22,8 +22,11 @@ from pullback.typing import Tensor
 class Halved(Parametrisation):
     """A parametrisation of two halves on a grid in the middle; swapping the images negates or swaps its numbers.
 
-    The initial transform of its `Params` must be a `Halfway`; the halves found come first in its own two.
+    The initial transform of its `Params` must be a `Halfway`; the halves found come first in its own two. The numbers
+    are those of the model that is halved, which starts, moves and refines them, unless a subclass knows better.
     """
+
+    model: Parametrisation
 
     @abstractmethod
     def halves(self, params: Params) -> tuple[Transform, Transform]:
@@ -47,6 +50,31 @@ class Halved(Parametrisation):
         """See `Parametrisation`."""
         return True
 
+    @property
+    def name(self) -> str:
+        """See `Parametrisation`."""
+        return f"symmetric {self.model.name}"
+
+    def start(self, space: Space, initial: Transform, device: str) -> Params:
+        """See `Parametrisation`."""
+        return self.model.start(space, initial, device)
+
+    def refine(self, params: Params, space: Space) -> Params:
+        """See `Parametrisation`."""
+        return self.model.refine(params, space)
+
+    def precondition(self, params: Params, gradient: Tensor) -> Tensor:
+        """See `Parametrisation`."""
+        return self.model.precondition(params, gradient)
+
+    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
+        """See `Parametrisation`."""
+        return self.model.retract(params, step, scale)
+
+    def length(self, step: Tensor) -> float:
+        """See `Parametrisation`."""
+        return self.model.length(step)
+
     def build(self, params: Params) -> Halfway:
         """See `Parametrisation`."""
         initial = params.initial
@@ -67,11 +95,6 @@ class HalvedGreedy(Halved):
     """
 
     model: Greedy
-
-    @property
-    def name(self) -> str:
-        """See `Parametrisation`."""
-        return f"symmetric {self.model.name}"
 
     def halves(self, params: Params) -> tuple[Transform, Transform]:
         """See `Halved`."""
@@ -115,11 +138,6 @@ class HalvedSVF(Halved):
 
     model: SVF
 
-    @property
-    def name(self) -> str:
-        """See `Parametrisation`."""
-        return f"symmetric {self.model.name}"
-
     def halves(self, params: Params) -> tuple[Transform, Transform]:
         """See `Halved`."""
         flow = Velocity(params.values / 2, params.space, self.model.squarings)
@@ -128,26 +146,6 @@ class HalvedSVF(Halved):
     def joined(self, forces: Tensor) -> Tensor:
         """See `Halved`."""
         return (forces[1] - forces[0]) / 2
-
-    def start(self, space: Space, initial: Transform, device: str) -> Params:
-        """See `Parametrisation`."""
-        return self.model.start(space, initial, device)
-
-    def refine(self, params: Params, space: Space) -> Params:
-        """See `Parametrisation`."""
-        return self.model.refine(params, space)
-
-    def precondition(self, params: Params, gradient: Tensor) -> Tensor:
-        """See `Parametrisation`."""
-        return self.model.precondition(params, gradient)
-
-    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
-        """See `Parametrisation`."""
-        return self.model.retract(params, step, scale)
-
-    def length(self, step: Tensor) -> float:
-        """See `Parametrisation`."""
-        return self.model.length(step)
 
 
 @dataclass(frozen=True)
@@ -161,11 +159,6 @@ class HalvedLinear(Halved):
     """
 
     model: Linear
-
-    @property
-    def name(self) -> str:
-        """See `Parametrisation`."""
-        return f"symmetric {self.model.name}"
 
     @property
     def local(self) -> bool:
@@ -187,19 +180,3 @@ class HalvedLinear(Halved):
         there, back = Affine.translation(params.space.centre), Affine.translation(-params.space.centre)
         to_fixed, to_moving = (Affine(torch.linalg.matrix_exp(half * whole)) for half in (-0.5, 0.5))
         return there @ to_fixed @ back, there @ to_moving @ back
-
-    def start(self, space: Space, initial: Transform, device: str) -> Params:
-        """See `Parametrisation`."""
-        return self.model.start(space, initial, device)
-
-    def refine(self, params: Params, space: Space) -> Params:
-        """See `Parametrisation`."""
-        return self.model.refine(params, space)
-
-    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
-        """See `Parametrisation`."""
-        return self.model.retract(params, step, scale)
-
-    def length(self, step: Tensor) -> float:
-        """See `Parametrisation`."""
-        return self.model.length(step)

@@ -24,11 +24,6 @@ class HalvedBSpline(Halved):
     model: BSpline
 
     @property
-    def name(self) -> str:
-        """See `Parametrisation`."""
-        return f"symmetric {self.model.name}"
-
-    @property
     def composed(self) -> bool:
         """See `Parametrisation`."""
         return False
@@ -39,26 +34,6 @@ class HalvedBSpline(Halved):
             self.model.spline(replace(params, values=share * params.values)) for share in (-0.5, 0.5)
         )
         return to_fixed, to_moving
-
-    def start(self, space: Space, initial: Transform, device: str) -> Params:
-        """See `Parametrisation`."""
-        return self.model.start(space, initial, device)
-
-    def refine(self, params: Params, space: Space) -> Params:
-        """See `Parametrisation`."""
-        return self.model.refine(params, space)
-
-    def precondition(self, params: Params, gradient: Tensor) -> Tensor:
-        """See `Parametrisation`."""
-        return self.model.precondition(params, gradient)
-
-    def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
-        """See `Parametrisation`."""
-        return self.model.retract(params, step, scale)
-
-    def length(self, step: Tensor) -> float:
-        """See `Parametrisation`."""
-        return self.model.length(step)
 
 
 @dataclass(frozen=True)

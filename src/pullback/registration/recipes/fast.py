@@ -18,7 +18,7 @@ def fast() -> Recipe:
             linear_stage("rigid", finest=4),
             linear_stage("affine", finest=4),
             Optimise(
-                Greedy(smooth_update_voxels=2.75, smooth_total_voxels=0.5),  # as wide as in `deformable`
+                Greedy(smooth_update_voxels=2.6, smooth_total_voxels=0.7, spacing_voxels=2.0),  # as in `deformable`
                 Energy(LNCC(radius_voxels=2)),
                 GradientDescent(step_voxels=0.5),
                 Schedule((Level(4, steps=100), Level(2, steps=60))),  # a field this smooth needs no finer grid
