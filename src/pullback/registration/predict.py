@@ -6,21 +6,23 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from pullback.energy import NCC, Energy, NormalisedGradient, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.errors import ModelError, PullbackWarning
 from pullback.evaluate.deformation import jacobian_map
-from pullback.learn.networks import PairNetwork
-from pullback.learn.predict import Answer, predict
-from pullback.learn.weights import SHIPPED, Card, digest, load_weights, weights_file
 from pullback.optimise import Status
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage
 from pullback.transforms import Transform
+
+if TYPE_CHECKING:  # what networks need is imported when one is used: most registrations use none
+    import pullback.learn
 
 LEAST_LEFT = 0.25
 """Voxels; what is less is not worth a doubt."""
@@ -50,7 +52,7 @@ class Predict(Stage):
         most_left: asked again, the network may still move things by this part of the mean motion, or by a quarter of a
             voxel if that is more.
         fallback: what to run instead where the answer is not trusted; null ends the registration as diverged.
-        network: the network itself, in place of a file.
+        network: the network itself, a `pullback.learn.PairNetwork`, in place of a file.
         spacing_mm: voxel size that such a network knows; null takes the fixed image's.
     """
 
@@ -63,7 +65,7 @@ class Predict(Stage):
     most_inverse_error: float = 0.35
     most_left: float = 0.7
     fallback: tuple[Stage, ...] | None = None
-    network: PairNetwork | None = field(default=None, metadata=IN_MEMORY)
+    network: nn.Module | None = field(default=None, metadata=IN_MEMORY)
     spacing_mm: tuple[float, ...] | None = field(default=None, metadata=IN_MEMORY)
 
     @property
@@ -78,6 +80,8 @@ class Predict(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
+        from pullback.learn import predict
+
         pair = Pair(fixed.data, moving.data, fixed.space, moving.space, fixed.weight, moving.weight)
         if shared(pair, initial) < LEAST_OVERLAP:
             return Outcome(self.name, initial, Status.no_overlap)
@@ -93,13 +97,19 @@ class Predict(Stage):
             return Outcome(self.name, transform, Status.converged, notes=(note,))
         return self._instead(doubts, fixed, moving, initial, watch)
 
-    def loaded(self) -> tuple[PairNetwork, tuple[float, ...] | None]:
+    def loaded(self) -> tuple[pullback.learn.PairNetwork, tuple[float, ...] | None]:
         """The network, and the voxel size that it knows.
 
         Raises:
-            ModelError: there is none, or its file cannot be used.
+            ModelError: there is none, it does not register pairs, or its file cannot be used.
         """
+        from pullback.learn import PairNetwork
+        from pullback.learn.weights import digest, load_weights, weights_file
+
         if self.network is not None:
+            if not isinstance(self.network, PairNetwork):
+                raise ModelError(f"a {type(self.network).__name__} does not register pairs of images; give a "
+                                 "pb.learn.PairNetwork, such as pb.learn.VoxelMorph")  # fmt: skip
             return self.network, self.spacing_mm
         if not self.weights:
             raise ModelError("this recipe was run with a network held in memory; write it with pb.learn.save_weights "
@@ -117,7 +127,7 @@ class Predict(Stage):
         energy = Energy(similarity)
         return float(energy.loss(pair, initial)), float(energy.loss(pair, final))
 
-    def _doubts(self, answer: Answer, gains: list[tuple[float, float]]) -> Iterator[str]:
+    def _doubts(self, answer: pullback.learn.Answer, gains: list[tuple[float, float]]) -> Iterator[str]:
         for (before, after), what in zip(gains, ("images", "edges in the images"), strict=True):
             if not after < before * (1 - self.least_gain):
                 yield f"the {what} did not become more alike ({before:.4g} -> {after:.4g})"
@@ -150,12 +160,15 @@ class Predict(Stage):
         return replace(outcome, notes=(note, *outcome.notes))
 
 
-def predict_by(model: PairNetwork | str | Path, card: Card | None = None) -> Predict:
+def predict_by(model: pullback.learn.PairNetwork | str | Path, card: pullback.learn.Card | None = None) -> Predict:
     """A stage of a network, or of its file, without a fallback.
 
     Raises:
         ModelError: the file cannot be used.
     """
+    from pullback.learn import PairNetwork
+    from pullback.learn.weights import SHIPPED, digest, load_weights, weights_file
+
     if isinstance(model, PairNetwork):
         return Predict(network=model, spacing_mm=None if card is None else card.spacing_mm)
     path = weights_file(model)

@@ -1,10 +1,12 @@
 """Learned: a network's answer, checked, perhaps refined, with a classical recipe to fall back on."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pullback.errors import RecipeError
-from pullback.learn.networks import PairNetwork
 from pullback.optimise import Level, Schedule
 from pullback.registration.initialise import AlignCentres
 from pullback.registration.predict import predict_by
@@ -12,9 +14,12 @@ from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.stage import Optimise, Stage
 
+if TYPE_CHECKING:
+    import pullback.learn
+
 
 def learned(
-    model: PairNetwork | str | Path,
+    model: pullback.learn.PairNetwork | str | Path,
     finetune: Optimise | int | None = None,
     fallback: Recipe | None = None,
     align: bool = True,
