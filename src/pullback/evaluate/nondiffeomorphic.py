@@ -8,8 +8,10 @@ backward steps each) and around its middle. A piece of negative volume is folded
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import product
+import math
+from collections.abc import Callable, Iterator
+from functools import reduce
+from itertools import chain, product
 
 import torch
 
@@ -22,6 +24,9 @@ MIDDLE: tuple[tuple[Step, ...], ...] = (
     ((1, 1, 0), (0, 1, 1), (1, 0, 1)),
 )
 """With the voxel itself they span the tetrahedron in the middle of a cube; both orders give a positive volume."""
+
+SLAB = 60_000
+"""Voxels that are worked on together."""
 
 
 def negative_volume(displacement: Float[Tensor, "d *spatial"], space: Space) -> Float[Tensor, "*spatial"]:
@@ -41,17 +46,53 @@ def negative_volume(displacement: Float[Tensor, "d *spatial"], space: Space) -> 
         >>> float(negative_volume(mirrored, space).mean())
         1.0
     """
-    d = space.dimension
+    return _by_slabs(_folded, displacement, space)
+
+
+def smallest_volume(displacement: Float[Tensor, "d *spatial"], space: Space) -> Float[Tensor, "*spatial"]:
+    """Of each voxel the smallest volume that the map gives to one of its corners, in voxels: 0 or less is a fold.
+
+    The smallest J of the corner schemes. The determinant of what is read linearly between four vectors is linear along
+    each axis, so that in 2D no place in the grid has a smaller one.
+
+    Args:
+        displacement: mm along the world axes.
+        space: the grid.
+
+    Example:
+        >>> space = Space.of_array((5, 5))
+        >>> squeezed = -0.9 * space.grid().movedim(-1, 0) * torch.tensor([1.0, 0.0])[:, None, None]
+        >>> round(float(smallest_volume(squeezed, space).min()), 3)
+        0.1
+    """
+    return _by_slabs(_smallest, displacement, space)
+
+
+def _by_slabs(measure: Callable[[_Steps, int], Tensor], displacement: Tensor, space: Space) -> Tensor:
+    """A measure of every voxel, of a few planes at a time: what it needs on the way then stays in the cache."""
     steps = _Steps(displacement, space)
-    folded = torch.zeros(space.shape, dtype=displacement.dtype, device=displacement.device)
-    piece = {2: 2, 3: 6}[d]
-    for signs in product((-1, 1), repeat=d):
-        edges = [steps(tuple(sign if a == axis else 0 for a in range(d))) for axis, sign in enumerate(signs)]
-        turned = 1 if sum(sign < 0 for sign in signs) % 2 == 0 else -1  # the order of the edges decides the sign
-        folded += (-turned * _determinant(edges)).clamp(min=0) / piece
-    for neighbours in MIDDLE if d == 3 else ():
-        folded += (-_determinant([steps(step) for step in neighbours])).clamp(min=0) / piece
-    return folded / 2
+    slabs = range(0, space.shape[0], max(1, SLAB // math.prod(space.shape[1:])))
+    return torch.cat([measure(steps.slab(at, slabs.step), space.dimension) for at in slabs])
+
+
+def _folded(steps: _Steps, d: int) -> Tensor:
+    middles = (_determinant([steps(step) for step in neighbours]) for neighbours in (MIDDLE if d == 3 else ()))
+    turned = ((-volume).clamp(min=0) for volume in chain(_corner_volumes(steps, d), middles))
+    return reduce(torch.add, turned) / (2 * math.factorial(d))
+
+
+def _smallest(steps: _Steps, d: int) -> Tensor:
+    return reduce(torch.minimum, _corner_volumes(steps, d))
+
+
+def _corner_volumes(steps: _Steps, d: int) -> Iterator[Tensor]:
+    """J at every voxel by one difference scheme after another: a step forwards or backwards along each axis."""
+    edges = [[steps(tuple(sign if a == axis else 0 for a in range(d))) for sign in (-1, 1)] for axis in range(d)]
+    for sides in product((0, 1), repeat=d - 1):
+        normal = _normal([edges[axis][side] for axis, side in enumerate(sides, start=1)])
+        for side in (0, 1):
+            backwards = d - side - sum(sides)  # the order of the edges decides the sign
+            yield _dot(edges[0][side], normal) * (-1) ** backwards
 
 
 class _Steps:
@@ -62,6 +103,12 @@ class _Steps:
         field = torch.einsum("ij,j...->i...", mix, displacement)
         self.inner = field
         self.wide = _continued(field)
+
+    def slab(self, first: int, count: int) -> _Steps:
+        """The same for some planes of voxels alone."""
+        part = object.__new__(_Steps)
+        part.inner, part.wide = self.inner[:, first : first + count], self.wide[:, first : first + count + 2]
+        return part
 
     def __call__(self, step: Step) -> Tensor:
         window = tuple(slice(1 + s, 1 + s + n) for s, n in zip(step, self.inner.shape[1:], strict=True))
@@ -85,7 +132,16 @@ def _beyond(field: Tensor, axis: int) -> Iterator[Tensor]:
 
 def _determinant(columns: list[Tensor]) -> Tensor:
     """The determinant of the matrix with these columns, (d, *shape) each."""
-    if len(columns) == 2:
-        return columns[0][0] * columns[1][1] - columns[0][1] * columns[1][0]
-    volume: Tensor = (columns[0] * torch.linalg.cross(columns[1], columns[2], dim=0)).sum(dim=0)
-    return volume
+    return _dot(columns[0], _normal(columns[1:]))
+
+
+def _normal(columns: list[Tensor]) -> Tensor:
+    """What a further first column is multiplied with for the determinant: its cofactors."""
+    if len(columns) == 1:
+        return torch.stack([columns[0][1], -columns[0][0]])
+    normal: Tensor = torch.linalg.cross(columns[0], columns[1], dim=0)
+    return normal
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return sum((x * y for x, y in zip(a[1:], b[1:], strict=True)), a[0] * b[0])

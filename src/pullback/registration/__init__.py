@@ -17,6 +17,7 @@ from pullback.registration.spline_finish import SplineFinish
 from pullback.registration.stage import Optimise, Stage
 from pullback.registration.suggest import Suggestion, suggest
 from pullback.registration.symmetric import Symmetric
+from pullback.registration.unfold import Unfold
 
 __all__ = [
     "AlignCentres",
@@ -37,6 +38,7 @@ __all__ = [
     "Step",
     "Suggestion",
     "Symmetric",
+    "Unfold",
     "recipes",
     "register",
     "suggest",

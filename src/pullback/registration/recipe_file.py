@@ -29,6 +29,7 @@ from pullback.registration.settle import Settle
 from pullback.registration.spline_finish import SplineFinish
 from pullback.registration.stage import Optimise, Stage
 from pullback.registration.symmetric import Symmetric
+from pullback.registration.unfold import Unfold
 
 KINDS: dict[type, tuple[type, ...]] = {
     optimise.Optimiser: (
@@ -39,7 +40,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.StochasticDescent,
     ),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline, optimise.Smoothed),
-    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Predict),
+    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Unfold, Predict),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,

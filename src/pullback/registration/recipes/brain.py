@@ -6,6 +6,7 @@ from pullback.registration.initialise import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.stage import Optimise
+from pullback.registration.unfold import Unfold
 
 
 def brain_mri() -> Recipe:
@@ -32,18 +33,19 @@ def brain_intersubject() -> Recipe:
             linear_stage("affine", finest=2),
             Optimise(
                 Greedy(  # folds are narrower than organs
-                    smooth_update_voxels=2.3, smooth_total_voxels=0.7, spacing_voxels=2.0
+                    smooth_update_voxels=1.8, smooth_total_voxels=0.6, spacing_voxels=2.0
                 ),
                 Energy(
                     WeightedSum(
                         (
-                            Term(LNCC(radius_voxels=2), 1.0),  # every edge pulls
-                            Term(MSE(), 5.0),  # and fluid, grey and white matter are as bright in every brain
+                            Term(LNCC(radius_voxels=3), 1.0),  # every edge pulls
+                            Term(MSE(), 10.0),  # and fluid, grey and white matter are as bright in every brain
                         )
                     )
                 ),
                 GradientDescent(step_voxels=0.5),
-                Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=7))),
+                Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=20))),
             ),
+            Unfold(),  # so little smoothing would fold a voxel here and there
         ),
     )
