@@ -93,6 +93,8 @@ RANGES = {
     "least_correlation": SHARE,
     "tolerated": Range(0, 1000, low_open=True),
     "most_voxels": Range(1, 1e12),
+    "least_volume": Range(0, 1, high_open=True),
+    "most_rounds": Range(1, 10_000),
     "sure_score": Range(0, 10),
     "rival": SHARE,
 }
