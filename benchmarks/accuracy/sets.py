@@ -73,7 +73,7 @@ SETS = (
     Set("prostate", "Prostate, ultrasound <- MR", labelled_pairs.prostates, "full",
         "prostate-mr-us", MULTI, "dice",
         {"0": "gland"}, "prostate", public=True),
-    Set("mscmr", "LGE of two people", labelled_pairs.mscmr, "full", "deformable",
+    Set("mscmr", "LGE of two people", labelled_pairs.mscmr, "full", "large-deformation",
         ("greedy", "ants:default", "elastix", "simpleitk"), "dice", RV_MYO_LV),
     Set("brains", "Two heads, 1 mm", labelled_pairs.brains, "full",
         "brain-intersubject",

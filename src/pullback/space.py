@@ -103,6 +103,19 @@ class Space:
         return min((s for s, n in zip(self.spacing, self.shape, strict=True) if n > 1), default=min(self.spacing))
 
     @property
+    def has_orientation(self) -> bool:
+        """Whether the grid seems to know how the patient lies.
+
+        Grids along the world's axes with their first voxel or their middle exactly at the world's origin are what
+        readers make up for files without geometry: to write R and L beside those would be a guess.
+        """
+        d = self.dimension
+        linear = self.linear.abs()
+        along_axes = bool(((linear > 1e-6 * linear.max()).sum(dim=0) == 1).all())
+        at_origin = min(float(self.matrix[:d, d].abs().max()), float(self.centre.abs().max())) < 1e-3
+        return not (along_axes and at_origin)
+
+    @property
     def linear(self) -> Matrix:
         """The (D, D) part of the matrix: one voxel step along each axis, in mm."""
         return self.matrix[:-1, :-1]

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pullback.report.key_figures import gain_percent, key_figures, linear_part, number, parts
+from pullback.registration.remarks import number
+from pullback.report.key_figures import key_figures, linear_part, parts
 from pullback.space import Space
 from pullback.transforms import Affine
 
@@ -87,9 +88,9 @@ def test_verdicts(result, change, name, verdict):
 
 def test_gains(result):
     quality = result(Space.of_array((40, 40))).quality
-    assert gain_percent(quality) == pytest.approx(60.0)
-    assert gain_percent(replace(quality, loss_after=0.75)) == pytest.approx(-50.0)
-    assert gain_percent(replace(quality, loss_before=0.0, loss_after=0.0)) == 0.0
+    assert quality.gain_percent == pytest.approx(60.0)
+    assert replace(quality, loss_after=0.75).gain_percent == pytest.approx(-50.0)
+    assert replace(quality, loss_before=0.0, loss_after=0.0).gain_percent == 0.0
 
 
 @pytest.mark.parametrize(

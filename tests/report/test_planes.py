@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pullback.report.planes import has_orientation, plane, screen_order, spread, stack_axis, strips
+from pullback.report.planes import plane, screen_order, spread, stack_axis, strips
 from pullback.space import Space
 
 
@@ -75,13 +75,13 @@ def test_an_array_without_geometry_is_shown_as_it_is_stored_and_without_letters(
 def test_made_up_geometry_is_recognised(origin, known):
     matrix = torch.eye(4, dtype=torch.float64)
     matrix[:3, 3] = torch.tensor(origin)
-    assert has_orientation(Space((20, 20, 20), matrix)) is known
+    assert Space((20, 20, 20), matrix).has_orientation is known
 
 
 def test_a_slanted_grid_at_the_origin_knows_how_the_patient_lies(oblique_space):
     matrix = oblique_space(3).matrix.clone()
     matrix[:3, 3] = 0
-    assert has_orientation(Space((20, 20, 20), matrix))
+    assert Space((20, 20, 20), matrix).has_orientation
 
 
 @pytest.mark.parametrize(

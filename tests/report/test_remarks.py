@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from pullback.image import Image
+from pullback.registration import recipes
+from pullback.registration.remarks import remarks
+from pullback.report import data
 from pullback.report.key_figures import parts
-from pullback.report.remarks import remarks
 from pullback.space import Space
 from pullback.transforms import Affine
 
@@ -37,8 +39,8 @@ def test_a_good_result_has_none(result):
         ({"overlap": 0.1}, "Low overlap", True),
         ({"loss_after": 0.498}, "Hardly a gain", True),
         ({"loss_after": 0.7}, "Hardly a gain", True),
-        ({"jacobian_min": 0.02}, "Strong local volume change", True),
-        ({"jacobian_max": 12.0}, "Strong local volume change", True),
+        ({"jacobian_min": 0.02}, "Strong local volume change", False),
+        ({"jacobian_max": 12.0}, "Strong local volume change", False),
         ({"displacement_mm": 45.0}, "Huge displacement", False),
     ],
 )
@@ -88,10 +90,26 @@ def test_an_orientation_that_is_not_known_is_told(result):
 def test_warnings_about_the_input_are_passed_on_without_folders(result, warnings):
     made = result(PLAIN)
     made = replace(made, provenance={"warnings": warnings})
-    (found,) = remarks(made, None)
+    (found,) = made.remarks
     assert found.grave
-    assert found.text == "a bad header in ed.nii.gz"
-    assert "/data/Miller/" in remarks(made, None, show_folders=True)[0].text
+    assert "/data/Miller/" in found.text
+    assert data(made).remarks[0].text == "a bad header in ed.nii.gz"
+    assert "/data/Miller/" in data(made, show_folders=True).remarks[0].text
+
+
+@pytest.mark.parametrize(("scale", "told"), [(0.6, True), (0.8, False), (1.3, False), (1.6, True)])
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_a_scale_that_no_two_people_differ_by_is_told(result, scale, told, dimension):
+    space = placed((24,) * dimension, (2.0,) * dimension)
+    made = result(space, Affine.similarity(scale, centre=space.centre))
+    assert titles(made, grave=True) == ["Everything changes its size"] * told
+    resized = replace(made, recipe=recipes.named("similarity"))
+    assert "Everything changes its size" not in titles(resized)
+
+
+def test_a_mirror_image_is_told(result):
+    mirrored = Affine.about(torch.diag(torch.tensor([-1.0, 1.0])), centre=PLAIN.centre)
+    assert "Mirrored" in titles(result(PLAIN, mirrored), grave=True)
 
 
 def test_the_gravest_come_first(result):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from pullback.registration import Registration
+
+WIDTH = 120
 
 
 def summary(result: Registration) -> str:
@@ -19,6 +23,8 @@ def summary(result: Registration) -> str:
             f"  folding        {q.fold_percent:.3g} % of the voxels",
             f"  displacement   up to {q.displacement_mm:.3g} mm",
         ]
+    grave = [f"  look twice     {remark.title}: {remark.text}" for remark in result.remarks if remark.grave]
+    lines += [fill(text, WIDTH, subsequent_indent=" " * 17) for text in grave]
     stages = ", ".join(f"{outcome.stage} {outcome.seconds:.2f}" for outcome in result.outcomes)
     lines.append(f"  seconds        {result.seconds:.2f} ({stages})")
     return "\n".join(lines)

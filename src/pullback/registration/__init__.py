@@ -10,7 +10,7 @@ from pullback.registration.predict import Predict
 from pullback.registration.prepare import Prepare, Prepared
 from pullback.registration.recipe import Recipe
 from pullback.registration.register import register
-from pullback.registration.registration import Registration
+from pullback.registration.registration import Registration, Remark
 from pullback.registration.search import Search
 from pullback.registration.settle import Settle
 from pullback.registration.spline_finish import SplineFinish
@@ -31,6 +31,7 @@ __all__ = [
     "Prepared",
     "Recipe",
     "Registration",
+    "Remark",
     "Search",
     "Settle",
     "SplineFinish",

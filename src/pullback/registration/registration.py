@@ -39,6 +39,26 @@ class Quality:
     fold_percent: float
     displacement_mm: float
 
+    @property
+    def gain_percent(self) -> float:
+        """By how many percent the loss fell."""
+        return 100 * (self.loss_before - self.loss_after) / max(abs(self.loss_before), 1e-12)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to know about a result.
+
+    Attributes:
+        grave: whether the result should not be used before this has been looked at.
+        title: what, in a few words.
+        text: what it means, and what to do.
+    """
+
+    grave: bool
+    title: str
+    text: str
+
 
 @dataclass(frozen=True, eq=False)
 class Registration:
@@ -73,6 +93,13 @@ class Registration:
     def message(self) -> str:
         """How it ended, in a sentence."""
         return self.status.value
+
+    @cached_property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What a careful colleague would point at before the result is used, gravest first; often nothing."""
+        from pullback.registration.remarks import remarks  # noqa: PLC0415 - remarks look at Registrations
+
+        return remarks(self)
 
     @property
     def seconds(self) -> float:

@@ -74,6 +74,7 @@ def summary(registration: Registration) -> dict[str, Any]:
         "ok": registration.ok,
         "message": registration.message,
         "direction": DIRECTION,
+        "remarks": [asdict(remark) for remark in registration.remarks],
         "quality": None if registration.quality is None else asdict(registration.quality),
         "seconds": round(registration.seconds, 4),
         "stages": [_stage(outcome) for outcome in registration.outcomes],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pullback.image import Image
-from pullback.registration import Outcome, Registration
+from pullback.registration import Outcome, Registration, Remark
+from pullback.registration.remarks import remarks
 from pullback.report.curves import similarity_name
 from pullback.report.key_figures import KeyFigure, key_figures, parts
-from pullback.report.provenance import file_name, provenance_rows
-from pullback.report.remarks import Remark, remarks
+from pullback.report.provenance import file_name, provenance_rows, without_folders
 
 DIRECTION = "A transform maps fixed points to moving points; images go the other way by pull-back."
 NOT_ACCURACY = "A low loss is not accuracy."
@@ -110,7 +110,9 @@ def data(registration: Registration, *, accuracy: Sequence[KeyFigure] = (), show
         ('fixed', ['align centres', 'search', 'rigid', 'rigid', 'rigid', 'settle'])
     """
     linear, deformation_mm = parts(registration.transform, registration.fixed.space)
-    found = remarks(registration, deformation_mm, show_folders)
+    found = remarks(registration, deformation_mm)
+    if not show_folders:
+        found = tuple(replace(remark, text=without_folders(remark.text)) for remark in found)
     return ReportData(
         ok=registration.ok,
         headline=_headline(registration, found),

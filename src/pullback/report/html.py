@@ -14,9 +14,10 @@ from jinja2 import Environment, StrictUndefined
 import pullback
 from pullback.io import atomic
 from pullback.registration import Registration
+from pullback.registration.remarks import number
 from pullback.report.cards import cards
 from pullback.report.data import DIRECTION, NOT_ACCURACY, ReportData, data
-from pullback.report.key_figures import KeyFigure, number
+from pullback.report.key_figures import KeyFigure
 from pullback.report.survey import Survey
 from pullback.report.viewer import viewer_data
 

@@ -10,12 +10,11 @@ import torch
 
 from pullback.registration import Registration
 from pullback.registration.registration import Quality
+from pullback.registration.remarks import TAME_VOLUME, number
 from pullback.report.curves import similarity_name
 from pullback.space import Space
 from pullback.transforms import Affine, Transform, split
 
-TAME_VOLUME = (0.1, 8.0)
-"""Local volume changes within these factors are nothing to wonder at."""
 Verdict = Literal["plain", "good", "look", "bad"]
 
 
@@ -93,33 +92,12 @@ def linear_part(affine: Affine, space: Space) -> LinearPart:
     )
 
 
-def gain_percent(quality: Quality) -> float:
-    """By how many percent the loss fell."""
-    return 100 * (quality.loss_before - quality.loss_after) / max(abs(quality.loss_before), 1e-12)
-
-
-def number(value: float, digits: int = 2) -> str:
-    """A number with a few digits, never in powers of ten unless it has to be.
-
-    Example:
-        >>> number(13.651), number(0.0231), number(0.0), number(1234.5)
-        ('13.7', '0.023', '0', '1234')
-    """
-    if not math.isfinite(value):
-        return str(value)
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    return f"{value:.{3 if abs(value) >= 1 else digits}g}"
-
-
 def _loss(registration: Registration, quality: Quality) -> KeyFigure:
     position = len(registration.recipe.stages) - 1
     while position > 0 and not similarity_name(registration, position):
         position -= 1
     measure = similarity_name(registration, position)
-    gain = gain_percent(quality)
+    gain = quality.gain_percent
     return KeyFigure(
         "Loss, before → after",
         f"{number(quality.loss_before, 3)} → {number(quality.loss_after, 3)}",

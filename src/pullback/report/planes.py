@@ -122,25 +122,12 @@ def plane(space: Space, axis: int | None = None, index: int = 0, whole: Space | 
     """
     whole = space if whole is None else whole
     turned = _turned(space, axis)
-    letters = _letters(turned) if has_orientation(whole) else None
+    letters = _letters(turned) if whole.has_orientation else None
     if axis is None:
         return Plane(turned, letters=letters)
     slice_ = turned.crop((index, 0, 0), (index + 1, *turned.shape[1:]))
     number = round(float(whole.to_voxels(slice_.centre)[axis])) + 1
     return Plane(slice_, _direction(whole, axis), f"{number} of {whole.shape[axis]}", letters)
-
-
-def has_orientation(space: Space) -> bool:
-    """Whether the grid seems to know how the patient lies.
-
-    Grids along the world's axes with their first voxel or their middle exactly at the world's origin are what readers
-    make up for files without geometry: to write R and L beside those would be a guess.
-    """
-    d = space.dimension
-    linear = space.linear.abs()
-    along_axes = bool(((linear > 1e-6 * linear.max()).sum(dim=0) == 1).all())
-    at_origin = min(float(space.matrix[:d, d].abs().max()), float(space.centre.abs().max())) < 1e-3
-    return not (along_axes and at_origin)
 
 
 def _turned(space: Space, axis: int | None) -> Space:
@@ -195,7 +182,7 @@ def _side(direction: Tensor) -> str:
 def _direction(space: Space, axis: int) -> str:
     if stack_axis(space) == axis:
         return SLICE
-    if not has_orientation(space):
+    if not space.has_orientation:
         return f"axis {axis}"
     normal = _normal(space, axis) / _normal(space, axis).norm()
     across = _dominant(normal)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from pullback.registration import Registration
-from pullback.registration.registration import Quality
-from pullback.report.key_figures import TAME_VOLUME, gain_percent, number
-from pullback.report.planes import has_orientation
-from pullback.report.provenance import without_folders
+import torch
+
+from pullback.optimise import Linear
+from pullback.registration.registration import Quality, Registration, Remark
+from pullback.registration.stage import Optimise
 from pullback.space import Space
+from pullback.transforms import Affine, Composite
+from pullback.transforms.composite import chain
 
 LOW_OVERLAP, LEAST_OVERLAP = 0.7, 0.3
 LEAST_GAIN_PERCENT = 1.0
@@ -19,37 +22,28 @@ IDENTICAL = 1e-3
 FAR_SHARE, FAR_DEFORMATION_SHARE = 0.5, 0.15
 """Parts of the field of view; farther displacements and deformations are seldom right."""
 MOST_FOLDING_PERCENT = 0.5
+TAME_VOLUME = (0.1, 8.0)
+"""Local volume changes within these factors are nothing to wonder at."""
+TAME_SCALE = (0.7, 1.43)
+"""Likewise lengths, of all that is seen: two grown-ups differ less."""
+RESIZING = ("similarity", "scaling")
+"""Freedoms that are chosen for images whose scale is not known."""
 ANISOTROPIC = 3.0
 FEW_SLICES = 5
 
 
-@dataclass(frozen=True)
-class Remark:
-    """Something to know about a result.
-
-    Attributes:
-        grave: whether the result should not be used before this has been looked at.
-        title: what, in a few words.
-        text: what it means, and what to do.
-    """
-
-    grave: bool
-    title: str
-    text: str
-
-
-def remarks(registration: Registration, deformation_mm: float | None, show_folders: bool = False) -> tuple[Remark, ...]:
+def remarks(registration: Registration, deformation_mm: float | None = None) -> tuple[Remark, ...]:
     """Everything worth a remark, gravest first.
 
     Args:
         registration: the result.
-        deformation_mm: the farthest that anything is bent; None for a linear transform.
-        show_folders: whether to name the folders of files.
+        deformation_mm: the farthest that anything is bent; None for a linear transform, or where it is not known.
     """
     found = [
         *_on_stages(registration),
-        *_on_headers(registration, show_folders),
+        *_on_headers(registration),
         *_on_quality(registration),
+        *_on_scale(registration),
         *_on_distances(registration, deformation_mm),
         *_on_grids(registration),
     ]
@@ -67,10 +61,10 @@ def _on_stages(registration: Registration) -> Iterator[Remark]:
         )
 
 
-def _on_headers(registration: Registration, show_folders: bool) -> Iterator[Remark]:
+def _on_headers(registration: Registration) -> Iterator[Remark]:
     told = registration.provenance.get("warnings", ())
     for text in [told] if isinstance(told, str) else told:
-        yield Remark(True, "Doubtful input", str(text) if show_folders else without_folders(str(text)))
+        yield Remark(True, "Doubtful input", str(text))
 
 
 def _on_quality(registration: Registration) -> Iterator[Remark]:
@@ -85,7 +79,7 @@ def _on_quality(registration: Registration) -> Iterator[Remark]:
             f"Only {100 * quality.overlap:.0f} % of the fixed image shows something of the moving image. The rest did "
             "not take part; the transform is a guess there.",
         )
-    gain = gain_percent(quality)
+    gain = quality.gain_percent
     if gain < LEAST_GAIN_PERCENT and quality.loss_before > IDENTICAL:
         yield Remark(
             True,
@@ -108,10 +102,31 @@ def _on_folding(quality: Quality) -> Iterator[Remark]:
         )
     elif quality.jacobian_min < least or quality.jacobian_max > most:
         yield Remark(
-            True,
+            False,  # a single voxel is enough
             "Strong local volume change",
             f"Volume changes locally by factors from {number(quality.jacobian_min)} to {number(quality.jacobian_max)}. "
             "Hearts contract, but tissue seldom changes that much; see the map of volume change for where it does.",
+        )
+
+
+def _on_scale(registration: Registration) -> Iterator[Remark]:
+    stages = registration.recipe.stages
+    if any(isinstance(s, Optimise) and isinstance(s.model, Linear) and s.model.freedom in RESIZING for s in stages):
+        return
+    whole = chain(registration.transform)
+    parts = whole.parts if isinstance(whole, Composite) else (whole,)
+    volume = math.prod(float(torch.linalg.det(part.linear)) for part in parts if isinstance(part, Affine))
+    least, most = TAME_SCALE
+    scale = abs(volume) ** (1 / registration.fixed.space.dimension)
+    if volume <= 0:
+        yield Remark(True, "Mirrored", "The matrix turns the image into its mirror image; anatomy is not.")
+    elif not least <= scale <= most:
+        yield Remark(
+            True,
+            "Everything changes its size",
+            f"What is seen in the fixed image is {number(scale)} times as long in the moving one, in all directions on "
+            "average. Grown-ups differ less: the measure may have preferred a small, even piece to the whole. "
+            "Try the rigid recipe, or check the voxel sizes in the headers.",
         )
 
 
@@ -140,7 +155,7 @@ def _on_grids(registration: Registration) -> Iterator[Remark]:
     for whose, found in told:
         for remark in found:
             yield replace(remark, title=f"{remark.title} ({whose})")
-    if not has_orientation(registration.fixed.space):
+    if not registration.fixed.space.has_orientation:
         yield Remark(
             False,
             "Orientation unknown",
@@ -168,3 +183,19 @@ def _on_slices(space: Space) -> Iterator[Remark]:
 
 def _at_origin(space: Space) -> str:
     return "its first voxel" if float(space.matrix[:-1, -1].abs().max()) < 1e-3 else "its middle"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number with a few digits, never in powers of ten unless it has to be.
+
+    Example:
+        >>> number(13.651), number(0.0231), number(0.0), number(1234.5)
+        ('13.7', '0.023', '0', '1234')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.{3 if abs(value) >= 1 else digits}g}"
