@@ -171,3 +171,30 @@ def test_a_short_step_across_a_valley_is_no_end(wall):
     solution = minimise(valley, start(), LBFGS(), steps=60, unit_mm=1.0, tolerance=0)
     assert float(solution.params.values[1]) == pytest.approx(5.0, abs=0.01)
     assert len(solution.history) < 20
+
+
+@pytest.mark.parametrize(("wall", "most"), [(0.003, 7), (0.3, 4)])
+def test_a_length_that_was_too_long_is_mended_by_a_parabola(wall, most):
+    """The bottom of a parabola is hit by the second length that is tried, if that is not much too long."""
+    looks = []
+
+    def loss(params):
+        looks.append(1)
+        return 200 * (params.values[0] - wall) ** 2 + 0 * params.values.sum()
+
+    solution = minimise(Objective(loss, MODEL), start(), LBFGS(), steps=60, unit_mm=1.0, tolerance=0)
+    assert float(solution.params.values[0]) == pytest.approx(wall, abs=1e-6)
+    assert len(looks) <= most
+
+
+def test_lengths_that_only_rounding_tells_apart_are_not_tried():
+    looks = []
+
+    def loss(params):
+        looks.append(1)
+        x, y = params.values[:2] - 1.3
+        return (1000 + torch.cosh(x) + 0.05 * torch.cosh(3 * y)).float()  # its last digit is a step of 0.01
+
+    solution = minimise(Objective(loss, MODEL), start(), LBFGS(), steps=60, unit_mm=1.0, tolerance=0)
+    assert solution.params.values.tolist() == pytest.approx([1.3, 1.3], abs=0.01)
+    assert len(looks) < 25

@@ -111,7 +111,7 @@ def test_two_poses_that_fit_alike_are_told():
     data[:, 4:44, 4:44] = texture
     data[:, 52:92, 52:92] = texture
     pair = Prepare().pair(Image(data, space), Image(texture, small), None, None, "cpu")
-    outcome = Search().run(*pair, Affine.identity(2))
+    outcome = Search().run(*pair, Affine.translation([42.0, 42.0]))  # half way between them
     assert outcome.status is Status.ambiguous
     assert "next: " in outcome.notes[1]
 

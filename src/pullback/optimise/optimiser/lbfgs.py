@@ -10,6 +10,11 @@ from pullback.optimise.optimiser.optimiser import SHORT_STEPS, Optimiser
 from pullback.optimise.parametrisation import Params
 from pullback.typing import Tensor
 
+TRIES = 12
+"""So many lengths are tried along a direction."""
+USELESS = 0.2
+"""Steps below this part of the shortest that counts are not tried: rounding, and not the step, would decide."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -32,7 +37,7 @@ class Memory:
 class LBFGS(Optimiser):
     """Limited-memory quasi-Newton with a backtracking line search; best for a handful of numbers.
 
-    Nocedal & Wright, Numerical Optimization, 2006, algorithms 7.4 and 3.1.
+    Nocedal & Wright, Numerical Optimization, 2006, algorithms 7.4 and 3.1, and the interpolation of section 3.5.
 
     Attributes:
         history: how many past steps are remembered.
@@ -67,12 +72,14 @@ class LBFGS(Optimiser):
             return params, replace(state, last_mm=0.0, short=math.inf), loss
         longest = self.longest_voxels * state.unit_mm
         scale = min(1.0, longest / length) if state.steps else longest / 4 / length  # no curvature known yet
-        for _ in range(12):
+        for _ in range(TRIES):
             trial = objective.model.retract(params, scale * direction)
             new_loss, new_gradient = objective.value_and_gradient(trial)
             if new_loss <= loss + 1e-4 * scale * slope:
                 return trial, self._remember(state, scale * direction, new_loss, new_gradient, scale * length), loss
-            scale /= 3
+            scale = shorter(scale, slope, new_loss - loss)
+            if scale * length < USELESS * self.shortest_voxels * state.unit_mm:
+                break
         if state.steps:  # once more, down the gradient
             return params, replace(state, steps=(), changes=(), last_mm=math.inf), loss
         return params, replace(state, last_mm=0.0, short=math.inf), loss
@@ -107,3 +114,20 @@ class LBFGS(Optimiser):
             steps, changes = (*steps, step)[-self.history :], (*changes, change)[-self.history :]
         short = state.short + 1 if last_mm < self.shortest_voxels * state.unit_mm else 0
         return Memory(state.unit_mm, loss, gradient, steps, changes, last_mm, short)
+
+
+def shorter(scale: float, slope: float, rise: float) -> float:
+    """Where a parabola has its minimum that starts with this slope and has risen so much, between a tenth and half.
+
+    Args:
+        scale: the length that was too long.
+        slope: of the loss at length 0, negative.
+        rise: the loss there, less that at length 0.
+
+    Example:
+        >>> shorter(1.0, slope=-1.0, rise=1.0), shorter(1.0, slope=-1.0, rise=math.inf)
+        (0.25, 0.1)
+    """
+    bend = rise - scale * slope
+    lowest = -slope * scale / (2 * bend) if bend > 0 else 0.5
+    return scale * (min(max(lowest, 0.1), 0.5) if math.isfinite(lowest) else 0.1)
