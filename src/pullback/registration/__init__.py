@@ -1,23 +1,18 @@
 """The main job: two images and a recipe in, a transform out, with an honest account of how it went."""
 
 from pullback.registration import recipes
-from pullback.registration.convex import ConvexSearch
+from pullback.registration.finishing import Settle, SplineFinish, Unfold
 from pullback.registration.further import Further
-from pullback.registration.initialise import AlignCentres
-from pullback.registration.nudge import Nudge
+from pullback.registration.initialisation import AlignCentres, ConvexSearch, Nudge, Search
 from pullback.registration.outcome import Outcome, Step
 from pullback.registration.predict import Predict
 from pullback.registration.prepare import Prepare, Prepared
 from pullback.registration.recipe import Recipe
 from pullback.registration.register import register
 from pullback.registration.registration import Registration, Remark
-from pullback.registration.search import Search
-from pullback.registration.settle import Settle
-from pullback.registration.spline_finish import SplineFinish
 from pullback.registration.stage import Optimise, Stage
 from pullback.registration.suggest import Suggestion, suggest
 from pullback.registration.symmetric import Symmetric
-from pullback.registration.unfold import Unfold
 
 __all__ = [
     "AlignCentres",

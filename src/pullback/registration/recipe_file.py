@@ -19,17 +19,12 @@ from typing import Any, Literal, TypeVar, Union
 
 from pullback import energy, optimise
 from pullback.errors import RecipeError
-from pullback.registration.convex import ConvexSearch
-from pullback.registration.initialise import AlignCentres
-from pullback.registration.nudge import Nudge
+from pullback.registration.finishing import Settle, SplineFinish, Unfold
+from pullback.registration.initialisation import AlignCentres, ConvexSearch, Nudge, Search
 from pullback.registration.predict import Predict
 from pullback.registration.recipe import Recipe
-from pullback.registration.search import Search
-from pullback.registration.settle import Settle
-from pullback.registration.spline_finish import SplineFinish
 from pullback.registration.stage import Optimise, Stage
 from pullback.registration.symmetric import Symmetric
-from pullback.registration.unfold import Unfold
 
 KINDS: dict[type, tuple[type, ...]] = {
     optimise.Optimiser: (

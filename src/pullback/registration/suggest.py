@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from pullback.image import Image
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.register import register

@@ -10,10 +10,9 @@ from pullback.energy.pair import shared
 from pullback.errors import InputError
 from pullback.image import Image
 from pullback.optimise.schedule import level_shape
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.initialisation import AlignCentres, Search
 from pullback.registration.prepare import Prepared
 from pullback.registration.recipe import Recipe
-from pullback.registration.search import Search
 from pullback.registration.stage import LEAST_OVERLAP, Stage
 from pullback.space import Space
 from pullback.transforms import Affine, Transform

@@ -2,11 +2,11 @@
 
 from pullback.energy import LNCC, MSE, Energy, Term, WeightedSum
 from pullback.optimise import GradientDescent, Greedy, Level, Schedule
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.finishing import Unfold
+from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.stage import Optimise
-from pullback.registration.unfold import Unfold
 
 
 def brain_mri() -> Recipe:

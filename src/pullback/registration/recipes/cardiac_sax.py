@@ -2,7 +2,7 @@
 
 from pullback.energy import LNCC, MSE, Energy, Term, WeightedSum
 from pullback.optimise import GradientDescent, Greedy, Level, Schedule
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.stage import Optimise

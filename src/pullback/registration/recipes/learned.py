@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pullback.errors import RecipeError
 from pullback.optimise import Level, Schedule
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.initialisation import AlignCentres
 from pullback.registration.predict import predict_by
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.deformable import deformable

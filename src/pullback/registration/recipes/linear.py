@@ -5,10 +5,9 @@ from dataclasses import replace
 from pullback.energy import Energy, MutualInformation, NormalisedGradient, Term, WeightedSum
 from pullback.optimise import LBFGS, Level, Linear, Schedule
 from pullback.optimise.parametrisation.linear import Freedom
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.finishing import Settle
+from pullback.registration.initialisation import AlignCentres, Search
 from pullback.registration.recipe import Recipe
-from pullback.registration.search import Search
-from pullback.registration.settle import Settle
 from pullback.registration.stage import Optimise
 
 

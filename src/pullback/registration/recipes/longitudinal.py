@@ -2,7 +2,7 @@
 
 from pullback.energy import LNCC, Energy, MutualInformation
 from pullback.optimise import LBFGS, GradientDescent, Greedy, Level, Linear, Schedule
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.symmetric import Symmetric
 

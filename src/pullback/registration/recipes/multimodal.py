@@ -3,7 +3,7 @@
 from pullback.energy import MIND, Bending, Energy, MutualInformation
 from pullback.optimise import LBFGS, BSpline, GradientDescent, Greedy, Level, Linear, Schedule
 from pullback.optimise.parametrisation.linear import Freedom
-from pullback.registration.initialise import AlignCentres
+from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.stage import Optimise, Stage

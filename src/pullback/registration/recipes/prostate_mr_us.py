@@ -2,8 +2,7 @@
 
 from pullback.energy import MIND, Bending, Energy, MutualInformation, Term, WeightedSum
 from pullback.optimise import LBFGS, BSpline, Level, Schedule
-from pullback.registration.initialise import AlignCentres
-from pullback.registration.nudge import Nudge
+from pullback.registration.initialisation import AlignCentres, Nudge
 from pullback.registration.recipe import Recipe
 from pullback.registration.stage import Optimise
 

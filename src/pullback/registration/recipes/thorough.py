@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from pullback.optimise import Level, Schedule
+from pullback.registration.initialisation import Search
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.deformable import deformable
 from pullback.registration.recipes.linear import linear_stage
-from pullback.registration.search import Search
 
 
 def thorough() -> Recipe:

@@ -10,12 +10,18 @@ import torch
 
 from pullback.energy import Energy, MutualInformation
 from pullback.optimise import LBFGS, Level, Linear, Schedule, Status
-from pullback.registration.candidate import Candidate
-from pullback.registration.initialise import principal_axes
+from pullback.registration.initialisation.align_centres import principal_axes
+from pullback.registration.initialisation.candidate import Candidate
+from pullback.registration.initialisation.rotations import (
+    even_turns,
+    matching_turns,
+    nearest_rotation,
+    plane_turns,
+    quarter_turns,
+)
+from pullback.registration.initialisation.scene import Scene
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
-from pullback.registration.rotations import even_turns, matching_turns, nearest_rotation, plane_turns, quarter_turns
-from pullback.registration.scene import Scene
 from pullback.registration.stage import Optimise, Stage
 from pullback.space import Space
 from pullback.transforms import Affine, Transform

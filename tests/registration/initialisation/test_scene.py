@@ -9,11 +9,11 @@ from pullback.energy import NCC, Energy, Pair
 from pullback.image import Image
 from pullback.optimise import LBFGS, Level, Linear, Schedule
 from pullback.registration import Optimise, Prepare
-from pullback.registration.correlate import Spectra, correlate, padded
-from pullback.registration.directions import directions
 from pullback.registration.ends import without_ends
-from pullback.registration.rotations import even_turns, matching_turns, quarter_turns
-from pullback.registration.scene import Scene
+from pullback.registration.initialisation.correlate import Spectra, correlate, padded
+from pullback.registration.initialisation.directions import directions
+from pullback.registration.initialisation.rotations import even_turns, matching_turns, quarter_turns
+from pullback.registration.initialisation.scene import Scene
 from pullback.space import Space
 from pullback.transforms import Affine
 

@@ -10,7 +10,7 @@ from pullback.image import Image
 from pullback.optimise import BSpline, GradientDescent, Greedy, Level, Schedule, Status
 from pullback.phantom import known_warp
 from pullback.registration import Optimise, Prepare, Settle, SplineFinish, recipes
-from pullback.registration.one_contrast import OneContrast
+from pullback.registration.finishing.one_contrast import OneContrast
 from pullback.transforms import Affine, Displacement
 
 TURNED = torch.tensor([[0.998, -0.0632, 0.4], [0.0632, 0.998, -0.7], [0, 0, 1.0]], dtype=torch.float64)

@@ -10,7 +10,7 @@ from pullback.energy.pair import shared
 from pullback.optimise import LBFGS, Level, Linear, Objective, Params, Solution, Status, minimise
 from pullback.optimise.parametrisation.linear import Freedom
 from pullback.registration.ends import without_ends
-from pullback.registration.one_contrast import OneContrast
+from pullback.registration.finishing.one_contrast import OneContrast
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.scatter import THICK

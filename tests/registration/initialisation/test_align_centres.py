@@ -7,7 +7,7 @@ from pullback.energy import MSE
 from pullback.image import Image
 from pullback.optimise import Status
 from pullback.registration import AlignCentres, Prepare, Prepared
-from pullback.registration.initialise import centre_of_mass, principal_axes
+from pullback.registration.initialisation.align_centres import centre_of_mass, principal_axes
 from pullback.space import Space
 from pullback.transforms import Affine
 from pullback.transforms.affine import rotation

@@ -12,9 +12,9 @@ import torch
 
 from pullback import ops
 from pullback.optimise import Level
-from pullback.registration.candidate import Candidate
-from pullback.registration.correlate import Spectra, correlate, padded
-from pullback.registration.directions import directions
+from pullback.registration.initialisation.candidate import Candidate
+from pullback.registration.initialisation.correlate import Spectra, correlate, padded
+from pullback.registration.initialisation.directions import directions
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import at_level
 from pullback.space import Space

@@ -7,8 +7,9 @@ from pullback.energy import MSE
 from pullback.image import Image
 from pullback.optimise import Status
 from pullback.phantom import known_warp
-from pullback.registration import ConvexSearch, Prepare, Recipe, convex
-from pullback.registration.coupled import coupled, met_halfway
+from pullback.registration import ConvexSearch, Prepare, Recipe
+from pullback.registration.initialisation import convex
+from pullback.registration.initialisation.coupled import coupled, met_halfway
 from pullback.registration.recipes import named
 from pullback.registration.register import register
 from pullback.space import Space

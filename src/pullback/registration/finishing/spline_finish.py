@@ -12,7 +12,7 @@ from pullback.energy import NCC, Bending
 from pullback.energy.energy import Compared, Energy
 from pullback.energy.pair import shared
 from pullback.optimise import LBFGS, BSpline, Level, Objective, Params, Solution, Status, minimise
-from pullback.registration.one_contrast import OneContrast
+from pullback.registration.finishing.one_contrast import OneContrast
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level

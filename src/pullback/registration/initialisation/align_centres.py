@@ -1,4 +1,4 @@
-"""Initialise: find a first transform from which optimisation can see its goal."""
+"""AlignCentres: find a first transform from which optimisation can see its goal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pullback.energy.pair import shared
 from pullback.energy.terms import keys
 from pullback.optimise import Level, Status
 from pullback.optimise.schedule import level_shape
-from pullback.registration.candidate import Candidate
+from pullback.registration.initialisation.candidate import Candidate
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import MOSTLY, Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level

@@ -12,7 +12,7 @@ from pullback import ops
 from pullback.energy import MIND, Pair, Similarity
 from pullback.energy.energy import shared
 from pullback.optimise import Level, Status
-from pullback.registration.coupled import costs, coupled, met_halfway
+from pullback.registration.initialisation.coupled import costs, coupled, met_halfway
 from pullback.registration.outcome import Outcome, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
