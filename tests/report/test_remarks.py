@@ -1,15 +1,18 @@
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
+from pullback.cli.summary import summary
 from pullback.image import Image
+from pullback.optimise import Linear
 from pullback.registration import recipes
 from pullback.registration.remarks import remarks
 from pullback.report import data
 from pullback.report.key_figures import parts
 from pullback.space import Space
-from pullback.transforms import Affine
+from pullback.transforms import Affine, Halfway
 
 
 def titles(registration, grave=None):
@@ -117,3 +120,29 @@ def test_the_gravest_come_first(result):
     found = remarks(replace(made, quality=replace(made.quality, fold_percent=2.0, overlap=0.6)), None)
     assert [r.grave for r in found] == sorted((r.grave for r in found), reverse=True)
     assert len(found) == 4
+
+
+def test_a_scale_is_told_of_both_halves_and_of_a_single_slice(result):
+    space = placed((24, 24, 24), (2.0, 2.0, 2.0))
+    halves = Affine.similarity(1.4, centre=space.centre), Affine.similarity(0.7, centre=space.centre)
+    assert "Everything changes its size" in titles(result(space, Halfway(*halves, space)))
+    slice_ = placed((1, 40, 40), (8.0, 1.5, 1.5))
+    scale = torch.diag(torch.tensor([0.6, 0.6, 1.0], dtype=torch.float64))
+    assert "Everything changes its size" in titles(result(slice_, Affine.about(scale, centre=slice_.centre)))
+
+
+def test_a_scale_that_a_symmetric_recipe_was_asked_for_is_not(result):
+    space = placed((24, 24), (2.0, 2.0))
+    freedom = replace(recipes.named("longitudinal").stages[1], model=Linear("similarity"))
+    recipe = replace(recipes.named("longitudinal"), stages=(freedom,))
+    made = result(space, Affine.similarity(0.5, centre=space.centre), recipe=recipe)
+    assert "Everything changes its size" not in titles(made)
+
+
+def test_grave_remarks_are_printed_and_saved(result, tmp_path):
+    made = result(PLAIN)
+    made = replace(made, quality=replace(made.quality, overlap=0.1))
+    assert "  look twice     Low overlap: Only 10 % of" in summary(made)
+    assert json.loads((made.save(tmp_path / "r") / "result.json").read_text())["remarks"][0]["title"] == "Low overlap"
+    told = replace(made, provenance={"warnings": ["a bad header"]})
+    assert "a bad header" not in summary(told), "it was printed when the image was read"

@@ -7,6 +7,8 @@ from textwrap import fill
 from pullback.registration import Registration
 
 WIDTH = 120
+TOLD = "Doubtful input"
+"""Was told when the image was read."""
 
 
 def summary(result: Registration) -> str:
@@ -23,8 +25,12 @@ def summary(result: Registration) -> str:
             f"  folding        {q.fold_percent:.3g} % of the voxels",
             f"  displacement   up to {q.displacement_mm:.3g} mm",
         ]
-    grave = [f"  look twice     {remark.title}: {remark.text}" for remark in result.remarks if remark.grave]
-    lines += [fill(text, WIDTH, subsequent_indent=" " * 17) for text in grave]
+    grave = (remark for remark in result.remarks if remark.grave and remark.title != TOLD)
+    lines += [_wrapped(f"  look twice     {remark.title}: {remark.text}") for remark in grave]
     stages = ", ".join(f"{outcome.stage} {outcome.seconds:.2f}" for outcome in result.outcomes)
     lines.append(f"  seconds        {result.seconds:.2f} ({stages})")
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    return fill(text, WIDTH, subsequent_indent=" " * 17, break_on_hyphens=False, break_long_words=False)

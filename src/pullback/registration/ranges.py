@@ -95,6 +95,7 @@ RANGES = {
     "most_voxels": Range(1, 1e12),
     "least_volume": Range(0, 1, high_open=True),
     "most_rounds": Range(1, 10_000),
+    "most_percent": Range(0, 100),
     "sure_score": Range(0, 10),
     "rival": SHARE,
 }

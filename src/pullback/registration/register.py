@@ -90,9 +90,9 @@ def register(  # noqa: PLR0913 - the same as the front door
     if further.named:
         notes = by_term(similarity, pair, _first_meeting(pair, path), transform)
         outcomes[-1] = replace(outcomes[-1], notes=(*outcomes[-1].notes, *notes))
-    status = _status(outcomes[-1].status, quality, similarity)
+    status = _status(_ended(outcomes), quality, similarity)
     if status is Status.diverged and recipe.stages[len(outcomes) - 1].finishes:
-        status = _status(outcomes[-1].status, _unfinished(quality, seen, path), similarity)
+        status = _status(_ended(outcomes), _unfinished(quality, seen, path), similarity)
     at_home = _at_home(outcomes, fixed)
     return Registration(fixed, moving, at_home[-1].transform, status, at_home, quality, recipe)
 
@@ -171,6 +171,11 @@ def _unfinished(quality: Quality, seen: Compared, path: tuple[Transform, ...]) -
     """With the loss where the last stage set out: a finishing one has a finer measure, and may raise this one a bit."""
     with torch.no_grad():
         return replace(quality, loss_after=float(seen.loss(path[-2])))
+
+
+def _ended(outcomes: list[Outcome]) -> Status:
+    """How the last stage ended that minimised something, or failed; others have nothing to say about it."""
+    return next((o.status for o in reversed(outcomes) if o.history or not o.status.ok), outcomes[-1].status)
 
 
 def _status(status: Status, quality: Quality, similarity: Similarity) -> Status:

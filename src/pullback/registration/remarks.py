@@ -11,8 +11,9 @@ import torch
 from pullback.optimise import Linear
 from pullback.registration.registration import Quality, Registration, Remark
 from pullback.registration.stage import Optimise
+from pullback.registration.symmetric import Symmetric
 from pullback.space import Space
-from pullback.transforms import Affine, Composite
+from pullback.transforms import Affine, Composite, Halfway, Transform
 from pullback.transforms.composite import chain
 
 LOW_OVERLAP, LEAST_OVERLAP = 0.7, 0.3
@@ -96,8 +97,8 @@ def _on_folding(quality: Quality) -> Iterator[Remark]:
         yield Remark(
             quality.fold_percent > MOST_FOLDING_PERCENT,
             "Folding",
-            f"The deformation folds in {number(quality.fold_percent)} % of the voxels (pink in the map of volume "
-            "change): several points land on one, and no inverse exists there. Smooth more strongly, or use "
+            f"The deformation folds in {number(quality.fold_percent)} % of the voxels (pink in the report's map of "
+            "volume change): several points land on one, and no inverse exists there. Smooth more strongly, or use "
             "fewer fine levels.",
         )
     elif quality.jacobian_min < least or quality.jacobian_max > most:
@@ -105,19 +106,17 @@ def _on_folding(quality: Quality) -> Iterator[Remark]:
             False,  # a single voxel is enough
             "Strong local volume change",
             f"Volume changes locally by factors from {number(quality.jacobian_min)} to {number(quality.jacobian_max)}. "
-            "Hearts contract, but tissue seldom changes that much; see the map of volume change for where it does.",
+            "Hearts contract, but tissue seldom changes that much; the report's map shows where it does.",
         )
 
 
 def _on_scale(registration: Registration) -> Iterator[Remark]:
-    stages = registration.recipe.stages
-    if any(isinstance(s, Optimise) and isinstance(s.model, Linear) and s.model.freedom in RESIZING for s in stages):
+    models = (stage.model for stage in registration.recipe.stages if isinstance(stage, Optimise | Symmetric))
+    if any(isinstance(model, Linear) and model.freedom in RESIZING for model in models):
         return
-    whole = chain(registration.transform)
-    parts = whole.parts if isinstance(whole, Composite) else (whole,)
-    volume = math.prod(float(torch.linalg.det(part.linear)) for part in parts if isinstance(part, Affine))
+    volume = _volume(registration.transform)
+    scale = abs(volume) ** (1 / max(1, sum(n > 1 for n in registration.fixed.space.shape)))
     least, most = TAME_SCALE
-    scale = abs(volume) ** (1 / registration.fixed.space.dimension)
     if volume <= 0:
         yield Remark(True, "Mirrored", "The matrix turns the image into its mirror image; anatomy is not.")
     elif not least <= scale <= most:
@@ -128,6 +127,15 @@ def _on_scale(registration: Registration) -> Iterator[Remark]:
             "average. Grown-ups differ less: the measure may have preferred a small, even piece to the whole. "
             "Try the rigid recipe, or check the voxel sizes in the headers.",
         )
+
+
+def _volume(transform: Transform) -> float:
+    """The factor by which the matrices of a transform change volumes."""
+    whole = chain(transform)
+    parts = whole.parts if isinstance(whole, Composite) else (whole,)
+    if isinstance(parts[0], Halfway):
+        return _volume(parts[0].to_moving) / _volume(parts[0].to_fixed)
+    return math.prod(float(torch.linalg.det(part.linear)) for part in parts if isinstance(part, Affine))
 
 
 def _on_distances(registration: Registration, deformation_mm: float | None) -> Iterator[Remark]:
@@ -160,8 +168,8 @@ def _on_grids(registration: Registration) -> Iterator[Remark]:
             False,
             "Orientation unknown",
             "The fixed image does not seem to know how the patient lies: its axes are the world's, and "
-            f"{_at_origin(registration.fixed.space)} lies exactly at the origin. So the pictures do not mark the "
-            "patient's sides.",
+            f"{_at_origin(registration.fixed.space)} lies exactly at the origin. So the report's pictures do not "
+            "mark the patient's sides.",
         )
 
 

@@ -1,12 +1,17 @@
 """Unfold: no voxel turned over, and nothing changed where none was."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from pullback.evaluate import deformation
 from pullback.evaluate.nondiffeomorphic import smallest_volume
+from pullback.image import Image
+from pullback.optimise import BSpline, Level, Schedule, Status
 from pullback.phantom import known_warp
-from pullback.registration import Prepare, Unfold
+from pullback.registration import Prepare, Unfold, register
+from pullback.registration.recipes import named
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement
 
@@ -64,7 +69,7 @@ def test_what_cannot_be_mended_in_time_is_told(paint):
     space = Space.of_array((40, 40))
     image = paint(space)
     pair = Prepare().pair(image, image, None, None, "cpu")
-    outcome = Unfold(most_rounds=1).run(*pair, push(space, 3.0, 8.0))
+    outcome = Unfold(most_rounds=1, most_percent=100).run(*pair, push(space, 3.0, 8.0))
     assert not outcome.notes[0].endswith(" 0 are left")
 
 
@@ -80,3 +85,51 @@ def test_the_smallest_volume_is_that_of_the_worst_place_between_four_vectors():
     volumes = (down[..., 0] * right[..., 1] - down[..., 1] * right[..., 0]) * 40 * 40
     assert float(inner.min()) <= float(volumes.min()) + 1e-6
     assert float(inner.min()) == pytest.approx(float(volumes.min()), abs=0.03)
+
+
+def test_a_spline_that_folds_becomes_a_displacement_that_does_not(paint):
+    space = Space.of_array((48, 48), 1.5)
+    model = BSpline(spacing_voxels=4.0)
+    start = model.start(space, Affine.identity(2), "cpu")
+    noise = torch.randn(start.values.shape, generator=torch.Generator().manual_seed(2)) * 4.0
+    folded = model.build(replace(start, values=noise.to(start.values)))
+    assert 0 < deformation(folded, space).ndv_percent < 2
+    matrix = Affine.translation([3.0, 1.0])
+    mended = run(matrix @ folded, space, paint).transform
+    assert deformation(mended, space).ndv_percent == 0
+    assert torch.equal(mended.parts[0].matrix, matrix.matrix)
+
+
+def test_every_displacement_of_a_chain_is_mended(paint):
+    space = Space.of_array((60, 60), 1.5)
+    folded, matrix = push(space, 2.0), Affine.translation([3.0, 1.0])
+    for chained in (folded @ matrix, matrix @ folded @ matrix, folded @ matrix @ known_warp(space, 3, 2.0)):
+        outcome = run(chained, space, paint)
+        fields = [part for part in outcome.transform.parts if isinstance(part, Displacement)]
+        assert all(float(smallest_volume(part.field, space).min()) >= 0.02 for part in fields)
+        assert len(outcome.notes) == 1
+
+
+def test_much_that_folds_is_left_so_that_it_is_seen(paint):
+    space = Space.of_array((40, 40))
+    folded = push(space, 3.0, 8.0)
+    outcome = run(folded, space, paint)
+    assert outcome.transform is folded
+    assert "left as it was" in outcome.notes[0]
+
+
+def test_a_single_slice_and_double_precision(paint):
+    flat = push(Space.of_array((40, 40), 1.5), 2.0)
+    space = Space.of_array((1, 40, 40), (8.0, 1.5, 1.5))
+    field = torch.zeros(3, 1, 40, 40, dtype=torch.float64)
+    field[:2, 0] = flat.field.double()
+    outcome = run(Displacement(field, space), space, paint)
+    assert deformation(outcome.transform, space).fold_percent == 0
+    assert outcome.transform.field.dtype == torch.float64
+
+
+def test_a_stage_that_minimises_nothing_does_not_hide_how_the_last_one_ended(paint):
+    picture = paint(Space.of_array((48, 48), 1.5))
+    recipe = named("deformable")
+    hurried = replace(recipe, stages=(replace(recipe.dense, schedule=Schedule((Level(2, steps=1),))), Unfold()))
+    assert register(picture, Image(picture.data.flip(-1), picture.space), hurried).status is not Status.converged

@@ -128,6 +128,8 @@ def shorter(scale: float, slope: float, rise: float) -> float:
         >>> shorter(1.0, slope=-1.0, rise=1.0), shorter(1.0, slope=-1.0, rise=math.inf)
         (0.25, 0.1)
     """
+    if not math.isfinite(rise):
+        return 0.1 * scale
     bend = rise - scale * slope
     lowest = -slope * scale / (2 * bend) if bend > 0 else 0.5
-    return scale * (min(max(lowest, 0.1), 0.5) if math.isfinite(lowest) else 0.1)
+    return scale * min(max(lowest, 0.1), 0.5)

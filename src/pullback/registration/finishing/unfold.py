@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import nn
 
 from pullback import ops
@@ -12,7 +13,7 @@ from pullback.optimise import Status
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import Stage
-from pullback.transforms import Composite, Displacement, Transform
+from pullback.transforms import BSpline, Composite, Displacement, Transform, Velocity
 from pullback.transforms.composite import chain
 from pullback.typing import Field, Shaped, Tensor
 
@@ -24,18 +25,23 @@ WIDER_AFTER = 5
 
 @dataclass(frozen=True)
 class Unfold(Stage):
-    """Make a dense displacement turn no voxel over, at the least expense.
+    """Make a deformation turn no voxel over, at the least expense.
 
     Small smooth steps cannot fold what they are composed to; on a grid, linear between the vectors, some voxels in a
     million fold all the same. There, and in voxels around, the displacement is blended with its smoothed self until
-    every corner of every voxel keeps some of its volume. Far from those it stays as it was.
+    every corner of every voxel keeps some of its volume. Far from those it stays as it was. Each displacement of a
+    chain is mended by itself; a spline or a velocity that folds becomes a displacement on the fixed image's grid.
+
+    Where much folds, nothing is done: then folds are not what is wrong, and the registration's status shall say so.
 
     Attributes:
         least_volume: what every corner of a voxel must keep of its volume.
+        most_percent: of the voxels, with a fold at a corner: more than so many are too many to be mended.
         most_rounds: how often to smooth, at most.
     """
 
     least_volume: float = 0.02
+    most_percent: float = 5.0
     most_rounds: int = 50
 
     @property
@@ -44,25 +50,36 @@ class Unfold(Stage):
         return "unfold"
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
-        """See `Stage`: the images do not matter, and what holds no displacement stays as it is."""
+        """See `Stage`: what the images show does not matter."""
         whole = chain(initial)
         parts = whole.parts if isinstance(whole, Composite) else (whole,)
-        dense = parts[-1]
-        if not isinstance(dense, Displacement):
-            return Outcome(self.name, initial, Status.converged, notes=("no field: left as it was",))
-        field, tight = dense.field, self._tight(dense)
-        first = int(tight.sum())
+        if isinstance(parts[-1], BSpline | Velocity):
+            dense = Displacement(parts[-1].displace(fixed.space).to(torch.float32), fixed.space)
+            parts = (*parts[:-1], dense) if bool(self._tight(dense).any()) else parts
+        notes: list[str] = []
+        mended = [self._mended(part, notes, watch) if isinstance(part, Displacement) else part for part in parts]
+        changed = any(new is not old for new, old in zip(mended, parts, strict=True))
+        return Outcome(self.name, chain(*mended) if changed else initial, Status.converged, notes=tuple(notes))
+
+    def _mended(self, dense: Displacement, notes: list[str], watch: Watch) -> Displacement:
+        volume = smallest_volume(dense.field, dense.space)
+        tight = volume < self.least_volume
+        count, folded = int(tight.sum()), 100 * float((volume <= 0).to(torch.float32).mean())
+        if not count:
+            return dense
+        if folded > self.most_percent or not bool(torch.isfinite(dense.field).all()):
+            notes.append(f"{folded:.2g} % of the voxels fold: left as it was")
+            return dense
+        first = count
         for k in range(self.most_rounds):
-            left = int(tight.sum())
-            if not left:
+            watch(Step(self.name, 1, 1, k + 1, self.most_rounds, float(count), (k + 1) / self.most_rounds))
+            dense = replace(dense, field=eased(dense.field, tight, reach=1 + k // WIDER_AFTER))
+            tight = self._tight(dense)
+            count = int(tight.sum())
+            if not count:
                 break
-            watch(Step(self.name, 1, 1, k + 1, self.most_rounds, float(left), (k + 1) / self.most_rounds))
-            field = eased(field, tight, reach=1 + k // WIDER_AFTER)
-            tight = self._tight(replace(dense, field=field))
-        if not first:
-            return Outcome(self.name, initial, Status.converged)
-        note = f"smoothed around {first} voxels that folded or nearly did; {int(tight.sum())} are left"
-        return Outcome(self.name, chain(*parts[:-1], replace(dense, field=field)), Status.converged, notes=(note,))
+        notes.append(f"smoothed around {first} voxels that folded or nearly did; {count} are left")
+        return dense
 
     def _tight(self, dense: Displacement) -> Shaped[Tensor, "*spatial"]:
         return smallest_volume(dense.field, dense.space) < self.least_volume
