@@ -1,6 +1,6 @@
 """Time every row of the table of kernels, and compare with the machine's copy bandwidth.
 
-    python benchmarks/kernels.py [--size 192 224 192] [--threads 2] [--rows cpu reference] [--csv FILE]
+    python benchmarks/kernels.py [--size 192 224 192] [--threads 1 2] [--rows cpu reference] [--csv FILE]
 
 Medians of several runs. GB/s counts each tensor that a kernel must read or write once, so 100 % of the copy would be a
 kernel that does nothing but move its data. Results take the memory of those before them, as in the loop of a
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import math
 import statistics
 import sys
@@ -22,6 +23,8 @@ import torch
 
 from pullback import ops
 from pullback.ops import _dispatch
+
+COLUMNS = ("kernel", "row", "ms", "GB/s", "percent of copy", "size", "threads")
 
 
 def cases(size: tuple[int, ...]) -> dict[str, tuple[Callable[[], object], int, int]]:
@@ -106,44 +109,47 @@ def median_seconds(call: Callable[[], object], most_seconds: float = 5.0, most_r
     return statistics.median(times)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, nargs="+", default=[192, 224, 192])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--rows", nargs="+", default=["cpu", "reference"])
-    parser.add_argument("--csv", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    size = tuple(options.size)
-    volume = 4e-9 * torch.Size(size).numel()
+def measured(size: tuple[int, ...], threads: int, rows: list[str]) -> list[tuple[str | float, ...]]:
+    """A line for each kernel and row, as `COLUMNS` has them; each is told as soon as it is known."""
+    torch.set_num_threads(threads)
+    volume = 4e-9 * math.prod(size)
     a, b = torch.rand(size), torch.empty(size)
     copy = 2 * volume / median_seconds(lambda: b.copy_(a))
-    print(f"{' x '.join(map(str, size))} float32, {options.threads} thread(s), copy {copy:.1f} GB/s")
-    found = []
+    shown = "x".join(map(str, size))
+    print(f"{shown} float32, {threads} thread(s), copy {copy:.1f} GB/s")
+    found: list[tuple[str | float, ...]] = []
     for name, (call, reads, writes) in cases(size).items():
-        for row in options.rows:
-            if row not in _dispatch.ROWS[name.split()[0]]:
-                continue
+        for row in (row for row in rows if row in _dispatch.ROWS[name.split()[0]]):
             with ops.use_kernels(row), ops.reused(), torch.set_grad_enabled("gradient" in name):
                 seconds = median_seconds(call)
             speed = (reads + writes) * volume / seconds
-            found.append((name, row, seconds * 1e3, speed, 100 * speed / copy))
-            print(
-                f"{name:28s} {row:10s} {seconds * 1e3:9.1f} ms {speed:7.1f} GB/s {100 * speed / copy:5.0f} % of copy",
-                flush=True,
-            )
+            part = 100 * speed / copy
+            found.append((name, row, f"{seconds * 1e3:.4g}", f"{speed:.4g}", f"{part:.4g}", shown, threads))
+            print(f"{name:28s} {row:10s} {seconds * 1e3:9.1f} ms {speed:7.1f} GB/s {part:5.0f} % of copy", flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, nargs="+", default=[192, 224, 192])
+    parser.add_argument("--threads", type=int, nargs="+", default=[torch.get_num_threads()])
+    parser.add_argument("--rows", nargs="+", default=["cpu", "reference"])
+    parser.add_argument("--csv", type=Path, help="add the lines to this file, in the place of older ones")
+    options = parser.parse_args()
+    found = [line for n in options.threads for line in measured(tuple(options.size), n, options.rows)]
     if options.csv:
-        with options.csv.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["kernel", "row", "ms", "GB/s", "percent of copy", "size", "threads"])
-            writer.writerows(
-                [
-                    *(f"{v:.4g}" if isinstance(v, float) else v for v in line),
-                    "x".join(map(str, size)),
-                    options.threads,
-                ]
-                for line in found
-            )
+        keep(found, options.csv)
+
+
+def keep(found: list[tuple[str | float, ...]], path: Path) -> None:
+    """Write the lines, and those that the file holds of other kernels, rows, sizes or numbers of threads."""
+    new = {(line[0], line[1], line[5], str(line[6])) for line in found}
+    with path.open(newline="", encoding="utf-8") if path.exists() else io.StringIO() as file:
+        old = [line for line in list(csv.reader(file))[1:] if (line[0], line[1], line[5], line[6]) not in new]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows([*old, *found])
 
 
 if __name__ == "__main__":

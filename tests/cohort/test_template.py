@@ -44,10 +44,10 @@ def likeness(a: Image, b: Image) -> float:
 def test_the_template_has_the_size_in_the_middle_whichever_image_comes_first(sizes):
     image, images = sizes
     for order in (images, images[::-1]):
-        result = build_template(order, AFFINE, iterations=3)
+        result = build_template(order, AFFINE, iterations=4)  # the third still swings, its images 25 steps each
         assert result.image.space is order[0].space
         assert likeness(result.image, image) > 0.95 > likeness(order[0], image)
-        assert [i.used for i in result.iterations] == [4, 4, 4]
+        assert [i.used for i in result.iterations] == [4] * 4
         assert result.iterations[-1].shape_mm < 0.6 * result.iterations[0].shape_mm
         assert result.iterations[-1].likeness > 0.9
 
