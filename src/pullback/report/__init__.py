@@ -3,10 +3,9 @@
 Nothing below imports this package, and nothing but it draws: a registration costs no plotting library.
 """
 
-from pullback.registration import Remark
 from pullback.report.data import ImageRow, ReportData, StageRow, data
 from pullback.report.figures import figure
 from pullback.report.html import write
 from pullback.report.key_figures import KeyFigure
 
-__all__ = ["ImageRow", "KeyFigure", "Remark", "ReportData", "StageRow", "data", "figure", "write"]
+__all__ = ["ImageRow", "KeyFigure", "ReportData", "StageRow", "data", "figure", "write"]
