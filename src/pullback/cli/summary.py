@@ -5,10 +5,9 @@ from __future__ import annotations
 from textwrap import fill
 
 from pullback.registration import Registration
+from pullback.registration.remarks import DOUBTFUL_INPUT
 
 WIDTH = 120
-TOLD = "Doubtful input"
-"""Was told when the image was read."""
 
 
 def summary(result: Registration) -> str:
@@ -25,7 +24,8 @@ def summary(result: Registration) -> str:
             f"  folding        {q.fold_percent:.3g} % of the voxels",
             f"  displacement   up to {q.displacement_mm:.3g} mm",
         ]
-    grave = (remark for remark in result.remarks if remark.grave and remark.title != TOLD)
+    told = (DOUBTFUL_INPUT,)  # when it was read
+    grave = (remark for remark in result.remarks if remark.grave and remark.title not in told)
     lines += [_wrapped(f"  look twice     {remark.title}: {remark.text}") for remark in grave]
     stages = ", ".join(f"{outcome.stage} {outcome.seconds:.2f}" for outcome in result.outcomes)
     lines.append(f"  seconds        {result.seconds:.2f} ({stages})")

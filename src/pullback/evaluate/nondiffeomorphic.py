@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import reduce
 from itertools import chain, product
 
@@ -70,7 +71,7 @@ def smallest_volume(displacement: Float[Tensor, "d *spatial"], space: Space) -> 
 
 def _by_slabs(measure: Callable[[_Steps, int], Tensor], displacement: Tensor, space: Space) -> Tensor:
     """A measure of every voxel, of a few planes at a time: what it needs on the way then stays in the cache."""
-    steps = _Steps(displacement, space)
+    steps = _Steps.of(displacement, space)
     slabs = range(0, space.shape[0], max(1, SLAB // math.prod(space.shape[1:])))
     return torch.cat([measure(steps.slab(at, slabs.step), space.dimension) for at in slabs])
 
@@ -95,20 +96,27 @@ def _corner_volumes(steps: _Steps, d: int) -> Iterator[Tensor]:
             yield _dot(edges[0][side], normal) * (-1) ** backwards
 
 
+@dataclass(frozen=True)
 class _Steps:
-    """phi(p + step) - phi(p) in voxels, at every voxel p, for steps to its neighbours."""
+    """phi(p + step) - phi(p) in voxels, at every voxel p, for steps to its neighbours.
 
-    def __init__(self, displacement: Tensor, space: Space) -> None:
-        mix = space.inverse[:-1, :-1].to(displacement)
-        field = torch.einsum("ij,j...->i...", mix, displacement)
-        self.inner = field
-        self.wide = _continued(field)
+    Attributes:
+        inner: (d, *shape), the displacement in voxels.
+        wide: the same with one more voxel at each end of each axis.
+    """
+
+    inner: Tensor
+    wide: Tensor
+
+    @classmethod
+    def of(cls, displacement: Tensor, space: Space) -> _Steps:
+        """Those of a displacement in mm."""
+        field = torch.einsum("ij,j...->i...", space.inverse[:-1, :-1].to(displacement), displacement)
+        return cls(field, _continued(field))
 
     def slab(self, first: int, count: int) -> _Steps:
         """The same for some planes of voxels alone."""
-        part = object.__new__(_Steps)
-        part.inner, part.wide = self.inner[:, first : first + count], self.wide[:, first : first + count + 2]
-        return part
+        return _Steps(self.inner[:, first : first + count], self.wide[:, first : first + count + 2])
 
     def __call__(self, step: Step) -> Tensor:
         window = tuple(slice(1 + s, 1 + s + n) for s, n in zip(step, self.inner.shape[1:], strict=True))

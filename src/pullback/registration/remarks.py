@@ -30,6 +30,8 @@ TAME_SCALE = (0.7, 1.43)
 RESIZING = ("similarity", "scaling")
 """Freedoms that are chosen for images whose scale is not known."""
 ANISOTROPIC = 3.0
+DOUBTFUL_INPUT = "Doubtful input"
+"""Title of what was noticed when files were read."""
 FEW_SLICES = 5
 
 
@@ -65,7 +67,7 @@ def _on_stages(registration: Registration) -> Iterator[Remark]:
 def _on_headers(registration: Registration) -> Iterator[Remark]:
     told = registration.provenance.get("warnings", ())
     for text in [told] if isinstance(told, str) else told:
-        yield Remark(True, "Doubtful input", str(text))
+        yield Remark(True, DOUBTFUL_INPUT, str(text))
 
 
 def _on_quality(registration: Registration) -> Iterator[Remark]:
