@@ -30,8 +30,8 @@ class Unfold(Stage):
     Small smooth steps cannot fold what they are composed to; on a grid, linear between the vectors, some voxels in a
     million fold all the same. There, and in voxels around, the displacement is blended with its smoothed self until
     every corner of every voxel keeps some of its volume. Far from those it stays as it was. Each displacement of a
-    chain is mended by itself; a spline or a velocity that folds becomes a displacement on the fixed image's grid; what a
-    symmetric stage found is left alone.
+    chain is mended by itself; a spline or a velocity that folds becomes a displacement on the fixed image's grid;
+    what a symmetric stage found is left alone.
 
     Where much folds, nothing is done: then folds are not what is wrong, and the registration's status shall say so.
 
