@@ -107,12 +107,14 @@ class Space:
         """Whether the grid seems to know how the patient lies.
 
         Grids along the world's axes with their first voxel or their middle exactly at the world's origin are what
-        readers make up for files without geometry: to write R and L beside those would be a guess.
+        readers make up for files without geometry, and those one voxel from it what programs write that count from one:
+        to write R and L beside those would be a guess.
         """
         d = self.dimension
-        linear = self.linear.abs()
+        linear, first = self.linear.abs(), self.matrix[:d, d]
         along_axes = bool(((linear > 1e-6 * linear.max()).sum(dim=0) == 1).all())
-        at_origin = min(float(self.matrix[:d, d].abs().max()), float(self.centre.abs().max())) < 1e-3
+        made_up = first, first - self.linear.sum(dim=1), self.centre
+        at_origin = min(float(place.abs().max()) for place in made_up) < 1e-3
         return not (along_axes and at_origin)
 
     @property

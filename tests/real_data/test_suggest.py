@@ -6,6 +6,7 @@ import pullback as pb
 
 SLICE = "ixi_t1t2_2d/IXI002-Guys-0828-{}_slice90.nii.gz"
 OASIS = "oasis_trt_2d/Atlases/OASIS-TRT-20-{}_slice118.nii.gz"
+PROSTATE = "deepreg_mr_trus/{}_images/case000003.nii.gz"
 ACDC = "cardiac_ed_es/acdc/patient001/patient001_frame{}.nii.gz"
 
 
@@ -17,6 +18,7 @@ ACDC = "cardiac_ed_es/acdc/patient001/patient001_frame{}.nii.gz"
         (OASIS.format("4"), OASIS.format("8"), "deformable"),
         (SLICE.format("T1"), SLICE.format("T2"), "cardiac-multimodal"),
         ("antspy/mni.nii.gz", "antspy/ch2.nii.gz", "deformable"),
+        (PROSTATE.format("fixed"), PROSTATE.format("moving"), "prostate-mr-us"),
     ],
 )
 def test_pairs_of_one_and_of_two_contrasts(fixed, moving, recipe, data_folder):

@@ -82,3 +82,23 @@ def test_the_front_door_reads_files(tmp_path, one_contrast):
     pb.write_image(one_contrast.fixed, tmp_path / "f.nii.gz")
     pb.write_image(one_contrast.moving, tmp_path / "m.nii.gz")
     assert pb.suggest(tmp_path / "f.nii.gz", tmp_path / "m.nii.gz").recipe == "deformable"
+
+
+def test_volumes_that_share_little_and_headers_that_say_nothing():
+    shape = (64, 60, 62)  # a histogram of few voxels finds something shared in any noise
+    fixed, moving = (Image(smooth_noise(shape, seed), Space.of_array(shape, 1.0)) for seed in (0, 1))
+    made_up = torch.eye(4, dtype=torch.float64)
+    made_up[:3, 3] = 1  # counted from one
+    placed = made_up.clone()
+    placed[:3, 3] = torch.tensor([12.5, -40.0, 3.0])
+    found = suggest(Image(fixed.data, Space(shape, made_up)), Image(moving.data, Space(shape, made_up)))
+    assert found.recipe == "prostate-mr-us"
+    assert "share little" in found.reason
+    known = suggest(Image(fixed.data, Space(shape, placed)), Image(moving.data, Space(shape, placed)))
+    assert known.recipe == "multimodal"  # the headers are worth more than the middles
+
+
+def smooth_noise(shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """One channel of blobs."""
+    noise = torch.rand((1, 1, *shape), generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.avg_pool3d(noise, 5, stride=1, padding=2, count_include_pad=False)[0]

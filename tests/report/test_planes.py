@@ -70,7 +70,14 @@ def test_an_array_without_geometry_is_shown_as_it_is_stored_and_without_letters(
 
 
 @pytest.mark.parametrize(
-    ("origin", "known"), [((0, 0, 0), False), ((-9.5, -9.5, -9.5), False), ((-9.5, -9.5, 3.0), True)]
+    ("origin", "known"),
+    [
+        ((0, 0, 0), False),
+        ((1, 1, 1), False),  # counted from one
+        ((-9.5, -9.5, -9.5), False),
+        ((-9.5, -9.5, 3.0), True),
+        ((1, 1, 2), True),
+    ],
 )
 def test_made_up_geometry_is_recognised(origin, known):
     matrix = torch.eye(4, dtype=torch.float64)

@@ -170,7 +170,7 @@ def _on_grids(registration: Registration) -> Iterator[Remark]:
             False,
             "Orientation unknown",
             "The fixed image does not seem to know how the patient lies: its axes are the world's, and "
-            f"{_at_origin(registration.fixed.space)} lies exactly at the origin. So the report's pictures do not "
+            f"{_at_origin(registration.fixed.space)} the origin. So the report's pictures do not "
             "mark the patient's sides.",
         )
 
@@ -192,7 +192,10 @@ def _on_slices(space: Space) -> Iterator[Remark]:
 
 
 def _at_origin(space: Space) -> str:
-    return "its first voxel" if float(space.matrix[:-1, -1].abs().max()) < 1e-3 else "its middle"
+    if float(space.centre.abs().max()) < 1e-3:
+        return "its middle lies exactly at"
+    at_first = float(space.matrix[:-1, -1].abs().max()) < 1e-3
+    return f"its first voxel lies exactly {'at' if at_first else 'one voxel from'}"
 
 
 def number(value: float, digits: int = 2) -> str:
