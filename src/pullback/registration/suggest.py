@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from pullback.image import Image
+from pullback.registration.in_common import correlation, tissue
 from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.register import register
 from pullback.space import Space
-from pullback.transforms import Affine, Transform, resample
-from pullback.typing import Tensor
+from pullback.transforms import Transform
 
 LEAST_CORRELATION = 0.42
 """Above it two images count as of one contrast: pairs of one showed 0.46 or more, pairs of two 0.37 at most."""
@@ -23,7 +21,7 @@ LITTLE_SHARED = 0.82
 """Two contrasts whose normalised mutual information leaves more than this unexplained share little: T1 and T2 of a head
 leave 0.65, MR and ultrasound of a prostate 0.86 or more."""
 LOOK = 96
-"""Voxels along each axis when two images are compared, at most."""
+"""Voxels along each axis when two images are compared, at most, in volumes as in pictures."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def suggest(
     """
     look = Recipe("look", "Rigid, roughly.", (AlignCentres(), linear_stage("rigid", finest=4)))
     near = register(fixed, moving, look, initial=initial, fixed_mask=fixed_mask, moving_mask=moving_mask)
-    found = correlation(fixed, moving, near.transform)
+    found = correlation(tissue(fixed, moving, near.transform, look=LOOK))
     alike = found >= LEAST_CORRELATION
     flat = fixed.dimension == 2 or min(fixed.space.shape) == 1
     thick = _thick(fixed.space) and _thick(moving.space)
@@ -90,31 +88,6 @@ def suggest(
         seen += ", which share little, and headers that say nothing"
         return Suggestion("prostate-mr-us", seen, found)
     return Suggestion("multimodal", seen, found)
-
-
-def correlation(fixed: Image, moving: Image, transform: Transform) -> float:
-    """Pearson's, of fixed and warped, where either is brighter than its median and the warped one is known.
-
-    The background is left out: it is dark in every contrast, and would make any two heads alike. 0 where too little of
-    the images meets, or one of them is constant there.
-    """
-    space = fixed.space.resized(tuple(min(n, LOOK) for n in fixed.space.shape))
-    one = Image(torch.ones_like(moving.data), moving.space)
-    inside = _read(one, transform, space) > 0.99
-    a = _read(fixed, Affine.identity(fixed.dimension), space)[inside]
-    b = _read(moving, transform, space)[inside]
-    if len(a) < 16:
-        return 0.0
-    bright = (a > a.median()) | (b > b.median())
-    both = torch.stack([a[bright], b[bright]])
-    if both.shape[1] < 16 or float(both.std(dim=1).min()) == 0:
-        return 0.0
-    return float(torch.corrcoef(both)[0, 1])
-
-
-def _read(image: Image, transform: Transform, space: Space) -> Tensor:
-    """The values of all channels one after another, double precision."""
-    return resample(image, transform, space).data.flatten().double()
 
 
 def _thick(space: Space) -> bool:
