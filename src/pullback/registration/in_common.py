@@ -25,7 +25,7 @@ OUTLIERS = 0.01
 KNOWN = 0.99
 
 
-def tissue(
+def seen_by_both(
     fixed: Image,
     moving: Image,
     transform: Transform,
@@ -33,7 +33,7 @@ def tissue(
     moving_mask: Image | None = None,
     look: int | None = None,
 ) -> Float[Tensor, "2 voxels"]:
-    """The values of the fixed and of the warped image where either is brighter than its median and both are known.
+    """The values of the fixed and of the warped image where both are known.
 
     Args:
         fixed: the image that stays.
@@ -44,7 +44,7 @@ def tissue(
         look: voxels along each axis at most; see `LOOK`.
 
     Returns:
-        In double precision, of all channels one after another; fewer than `FEWEST` voxels where too little meets.
+        In double precision, of all channels one after another.
     """
     most = LOOK[fixed.dimension] if look is None else look
     space = fixed.space.resized(tuple(min(n, most) for n in fixed.space.shape))
@@ -54,30 +54,42 @@ def tissue(
     if fixed_mask is not None:
         known = known & (_read(fixed_mask, here, space) > KNOWN)
     known = known.repeat(fixed.channels)
-    both = torch.stack([a[known], b[known]])
-    if both.shape[1] < FEWEST:
-        return both
-    return both[:, (both > both.median(dim=1, keepdim=True).values).any(dim=0)]
+    return torch.stack([a[known], b[known]])
 
 
 def correlation(values: Float[Tensor, "2 voxels"]) -> float:
-    """Pearson's, of what `tissue` found; 0 where that is too little, or one of the images is constant there."""
-    if values.shape[1] < FEWEST or float(values.std(dim=1).min()) == 0:
+    """Pearson's, where either image is brighter than its median.
+
+    0 where too little is seen, or one of the images is constant there.
+    """
+    if values.shape[1] < FEWEST:
         return 0.0
-    return float(torch.corrcoef(values)[0, 1])
+    tissue = values[:, (values > values.median(dim=1, keepdim=True).values).any(dim=0)]
+    if tissue.shape[1] < FEWEST or float(tissue.std(dim=1).min()) == 0:
+        return 0.0
+    return float(torch.corrcoef(tissue)[0, 1])
 
 
 def shared_information(values: Float[Tensor, "2 voxels"]) -> float:
     """How much of what either image tells the other one tells as well: 2 I(a, b) / (H(a) + H(b)), 0 to 1.
 
-    Also known as symmetric uncertainty. The mutual information is that of a histogram, less what chance adds to it
-    (Miller and Madow). NaN for too few voxels, or where both images are constant.
+    Also known as symmetric uncertainty. The mean of two looks: where the one image is brighter than its median, and
+    where the other is. (Where either is, even strangers depend on each other: what is dark in one is bright in the
+    other.) The mutual information is that of a histogram, less what chance adds to it (Miller and Madow). NaN where too
+    little is seen, or where the images are constant.
     """
+    if values.shape[1] < FEWEST:
+        return math.nan
+    bright = values > values.median(dim=1, keepdim=True).values
+    return sum(_shared(values[:, where]) for where in bright) / 2
+
+
+def _shared(values: Float[Tensor, "2 voxels"]) -> float:
     if values.shape[1] < FEWEST:
         return math.nan
     joint = torch.zeros(BINS * BINS, dtype=torch.float64, device=values.device)
     first, second = (_bin(row) for row in values)
-    joint.index_add_(0, first * BINS + second, torch.ones(values.shape[1], dtype=torch.float64, device=values.device))
+    joint.index_add_(0, first * BINS + second, torch.ones_like(values[0]))
     joint = joint.view(BINS, BINS)
     sides = joint.sum(dim=1), joint.sum(dim=0)
     alone = sum(_entropy(side) for side in sides)
@@ -85,8 +97,7 @@ def shared_information(values: Float[Tensor, "2 voxels"]) -> float:
         return math.nan
     used = [int((counts > 0).sum()) for counts in (joint, *sides)]
     by_chance = (used[0] - used[1] - used[2] + 1) / (2 * values.shape[1])
-    information = alone - _entropy(joint) - by_chance
-    return min(1.0, max(0.0, 2 * information / alone))
+    return min(1.0, max(0.0, 2 * (alone - _entropy(joint) - by_chance) / alone))
 
 
 def _bin(row: Float[Tensor, " voxels"]) -> Tensor:

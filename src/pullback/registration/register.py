@@ -18,7 +18,7 @@ from pullback.optimise import Level, Status
 from pullback.registration.by_term import by_term
 from pullback.registration.check import check
 from pullback.registration.further import Further, check_further
-from pullback.registration.in_common import shared_information, tissue
+from pullback.registration.in_common import seen_by_both, shared_information
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.prepare_further import prepare_further
@@ -95,7 +95,7 @@ def register(  # noqa: PLR0913 - the same as the front door
     if status is Status.diverged and recipe.stages[len(outcomes) - 1].finishes:
         status = _status(_ended(outcomes), _unfinished(quality, seen, path), similarity)
     at_home = _at_home(outcomes, fixed)
-    told = shared_information(tissue(fixed, moving, at_home[-1].transform, fixed_mask, moving_mask))
+    told = shared_information(seen_by_both(fixed, moving, at_home[-1].transform, fixed_mask, moving_mask))
     quality = replace(quality, shared_information=told)
     return Registration(fixed, moving, at_home[-1].transform, status, at_home, quality, recipe)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pullback.image import Image
-from pullback.registration.in_common import correlation, tissue
+from pullback.registration.in_common import correlation, seen_by_both
 from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
@@ -73,7 +73,7 @@ def suggest(
     """
     look = Recipe("look", "Rigid, roughly.", (AlignCentres(), linear_stage("rigid", finest=4)))
     near = register(fixed, moving, look, initial=initial, fixed_mask=fixed_mask, moving_mask=moving_mask)
-    found = correlation(tissue(fixed, moving, near.transform, look=LOOK))
+    found = correlation(seen_by_both(fixed, moving, near.transform, look=LOOK))
     alike = found >= LEAST_CORRELATION
     flat = fixed.dimension == 2 or min(fixed.space.shape) == 1
     thick = _thick(fixed.space) and _thick(moving.space)
