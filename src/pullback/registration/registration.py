@@ -32,7 +32,7 @@ class Quality:
         displacement_mm: the farthest that any voxel is pulled.
         shared_information: how much of what either image tells, where there is tissue, the other tells as well, 0 to 1
             (`pullback.registration.in_common`). Two phases of a heart share 0.4 to 0.7, T1 and T2 of a head 0.18,
-            cine and T2 0.06: the less, the less exactly any measure can tell where they meet. NaN where it is not known.
+            cine and T2 0.06: the less, the less exactly any measure can tell where they meet. NaN where not known.
     """
 
     loss_before: float

@@ -106,9 +106,9 @@ def _on_sharing(registration: Registration) -> Iterator[Remark]:
         shared < LEAST_SHARED or isinstance(registration.transform, Affine),  # nothing mends a pose later on
         "Little in common",
         f"Where there is tissue, either image as they lie now tells {number(100 * shared)} % of what the other one "
-        "tells; T1 and T2 of a head 18 %, two phases of a heart 40 to 70 %. If they show the same place in two contrasts, "
-        "expect an error of some millimetres rather than of tenths, and look at edges in the report's pictures. Else "
-        "they do not lie on each other.",
+        "tells; T1 and T2 of a head 18 %, two phases of a heart 40 to 70 %. If they show the same place in two "
+        "contrasts, expect an error of some millimetres rather than of tenths, and look at edges in the report's "
+        "pictures. Else they do not lie on each other.",
     )
 
 
