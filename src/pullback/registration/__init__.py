@@ -1,7 +1,7 @@
 """The main job: two images and a recipe in, a transform out, with an honest account of how it went."""
 
 from pullback.registration import recipes
-from pullback.registration.finishing import Settle, SplineFinish, Unfold
+from pullback.registration.finishing import Settle, SoftSpline, SplineFinish, Unfold
 from pullback.registration.further import Further
 from pullback.registration.initialisation import AlignCentres, ConvexSearch, Nudge, Search
 from pullback.registration.outcome import Outcome, Step
@@ -29,6 +29,7 @@ __all__ = [
     "Remark",
     "Search",
     "Settle",
+    "SoftSpline",
     "SplineFinish",
     "Stage",
     "Step",

@@ -91,6 +91,8 @@ RANGES = {
     "keep": Range(1, 1000),
     "least_score": Range(0, 10),
     "least_correlation": SHARE,
+    "least_shared": SHARE,
+    "descriptors": WIDTH,
     "tolerated": Range(0, 1000, low_open=True),
     "most_voxels": Range(1, 1e12),
     "least_volume": Range(0, 1, high_open=True),

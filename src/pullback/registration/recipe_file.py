@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, Union
 
 from pullback import energy, optimise
 from pullback.errors import RecipeError
-from pullback.registration.finishing import Settle, SplineFinish, Unfold
+from pullback.registration.finishing import Settle, SoftSpline, SplineFinish, Unfold
 from pullback.registration.initialisation import AlignCentres, ConvexSearch, Nudge, Search
 from pullback.registration.predict import Predict
 from pullback.registration.recipe import Recipe
@@ -35,7 +35,19 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.StochasticDescent,
     ),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline, optimise.Smoothed),
-    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Unfold, Predict),
+    Stage: (
+        AlignCentres,
+        Search,
+        Nudge,
+        ConvexSearch,
+        Optimise,
+        Settle,
+        SoftSpline,
+        SplineFinish,
+        Symmetric,
+        Unfold,
+        Predict,
+    ),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,

@@ -18,6 +18,12 @@ THICK = 1.5
 SEED = 1
 
 
+def shrink_to(space: Space, most_voxels: int) -> float:
+    """The shrink factor that leaves about as many voxels, 1 where there are fewer; slices that are thick stay whole."""
+    thin = sum(n > 1 and mm < THICK * space.finest for n, mm in zip(space.shape, space.spacing, strict=True))
+    return max(1.0, float((space.count / most_voxels) ** (1 / max(thin, 1))))
+
+
 def scattered(pair: Pair, samples: int, seed: int = SEED) -> Pair:
     """The same pair, seen at about `samples` places at most: one at random in each cell of an even lattice.
 

@@ -13,9 +13,8 @@ from pullback.registration.ends import without_ends
 from pullback.registration.finishing.one_contrast import OneContrast
 from pullback.registration.outcome import LevelHistory, Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
-from pullback.registration.scatter import THICK
+from pullback.registration.scatter import shrink_to
 from pullback.registration.stage import LEAST_OVERLAP, Stage, at_level
-from pullback.space import Space
 from pullback.transforms import Affine, Transform
 from pullback.typing import Float, Tensor
 
@@ -65,7 +64,7 @@ class Settle(Stage):
 
     def run(self, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch = ignore) -> Outcome:
         """See `Stage`."""
-        level = Level(self._shrink(fixed.space), 1)
+        level = Level(shrink_to(fixed.space, self.most_voxels), 1)
         if level.shrink > MOST_SHRINK:
             return Outcome(self.name, initial, Status.converged, notes=("many voxels: left as it was",))
         if not isinstance(initial, Affine):
@@ -84,11 +83,6 @@ class Settle(Stage):
         history = (LevelHistory(there.fixed_space.spacing, solution.history),)
         transform = model.build(solution.params) if solution.status.ok else initial
         return Outcome(self.name, transform, solution.status, history, notes=(f"correlation {alike:.2f}",))
-
-    def _shrink(self, space: Space) -> float:
-        """The shrink factor that leaves as many voxels as are wanted; thick slices stay whole."""
-        thin = sum(n > 1 and mm < THICK * space.finest for n, mm in zip(space.shape, space.spacing, strict=True))
-        return max(1.0, float((space.count / self.most_voxels) ** (1 / max(thin, 1))))
 
     def _solved(self, model: Linear, sides: tuple[OneContrast, OneContrast], initial: Affine, watch: Watch) -> Solution:
         def loss(params: Params) -> Float[Tensor, ""]:

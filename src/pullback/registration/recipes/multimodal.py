@@ -3,6 +3,7 @@
 from pullback.energy import MIND, Bending, Energy, MutualInformation
 from pullback.optimise import LBFGS, BSpline, GradientDescent, Greedy, Level, Linear, Schedule
 from pullback.optimise.parametrisation.linear import Freedom
+from pullback.registration.finishing import SoftSpline
 from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
@@ -54,6 +55,7 @@ def cardiac_multimodal() -> Recipe:
                 Schedule((Level(4, steps=40), Level(2, steps=40))),
                 samples=PLACES,
             ),
+            SoftSpline(),  # unless they agree about more: then what is left of a stiff one
         ),
     )
 
