@@ -60,8 +60,8 @@ class SoftSpline(Stage):
         finest = shrink_to(fixed.space, self.most_voxels)
         if shared(at_level(fixed, moving, Level(finest, 1)), initial) < LEAST_OVERLAP:
             return Outcome(self.name, initial, Status.no_overlap)
-        images, masks = zip(*(_as_images(prepared) for prepared in (fixed, moving)), strict=True)
-        told = shared_information(seen_by_both(*images, initial, *masks))
+        (fixed_image, fixed_mask), (moving_image, moving_mask) = _as_images(fixed), _as_images(moving)
+        told = shared_information(seen_by_both(fixed_image, moving_image, initial, fixed_mask, moving_mask))
         note = f"the images share {told:.2f}"
         if not told >= self.least_shared:
             return Outcome(self.name, initial, Status.converged, notes=(f"{note}: left as it was",))
