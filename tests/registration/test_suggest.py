@@ -1,11 +1,15 @@
 """suggest: contrasts and thick slices are told apart, and naming what was chosen changes nothing."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import pullback as pb
 from pullback.image import Image
 from pullback.phantom import heart_pair
+from pullback.registration.prepare import Prepare
+from pullback.registration.register import register
 from pullback.registration.suggest import suggest
 from pullback.space import Space
 
@@ -58,6 +62,23 @@ def test_auto_is_what_was_suggested(two_contrasts):
     assert auto.provenance["chosen"].startswith("cardiac-multimodal (two contrasts, correlation ")
     assert "chosen" not in named.provenance
     assert torch.equal(auto.warped.data, named.warped.data)
+
+
+def test_what_the_look_found_is_not_looked_for_again(one_contrast):
+    watched = []
+    auto = pb.register(one_contrast.fixed, one_contrast.moving, watch=watched.append)
+    named = pb.register(one_contrast.fixed, one_contrast.moving, "deformable")
+    assert {step.stage for step in watched} == {"affine", "deformable", "spline finish"}  # the rigid stage was the look
+    assert [outcome.stage for outcome in auto.outcomes] == [outcome.stage for outcome in named.outcomes]
+    assert torch.equal(auto.warped.data, named.warped.data)
+
+
+def test_other_beginnings_are_found_anew(one_contrast):
+    found = suggest(one_contrast.fixed, one_contrast.moving)
+    for recipe in (pb.recipes.named("rigid"), replace(pb.recipes.named("deformable"), prepare=Prepare(flatten_mm=40))):
+        steps = []
+        register(one_contrast.fixed, one_contrast.moving, recipe, begun=found.look, watch=steps.append)
+        assert "rigid" in {step.stage for step in steps}
 
 
 def test_the_front_door_reads_files(tmp_path, one_contrast):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from itertools import takewhile
 
 import torch
 
@@ -47,6 +48,7 @@ def register(  # noqa: PLR0913 - the same as the front door
     further: Further | None = None,
     device: str = "cpu",
     watch: Watch = ignore,
+    begun: Registration | None = None,
 ) -> Registration:
     """Find the transform that pulls the moving image back onto the fixed one.
 
@@ -60,6 +62,7 @@ def register(  # noqa: PLR0913 - the same as the front door
         further: images, masks and landmarks that terms of the recipe compare besides, by name.
         device: where to compute: cpu, cuda or mps.
         watch: called after every step.
+        begun: what the same call found with another recipe: stages with which both begin are not run again.
 
     Returns:
         The result, also when it failed: see `Registration.ok` and `status`.
@@ -73,9 +76,10 @@ def register(  # noqa: PLR0913 - the same as the front door
     check_further(recipe, further, fixed.dimension)
     start = Affine.identity(fixed.dimension) if initial is None else initial
     f, m = prepare_further(recipe, further, (fixed, moving), (fixed_mask, moving_mask), device)
-    outcomes, transform = list[Outcome](), start
+    outcomes = _already(begun, recipe)
+    transform = outcomes[-1].transform if outcomes else start
     whole = sum(stage.work for stage in recipe.stages)
-    for stage in recipe.stages:
+    for stage in recipe.stages[len(outcomes) :]:
         before = sum(s.work for s in recipe.stages[: len(outcomes)])
         outcome = _timed(stage, f, m, transform, _scaled(watch, before, stage.work, whole))
         outcomes.append(outcome)
@@ -98,6 +102,14 @@ def register(  # noqa: PLR0913 - the same as the front door
     told = shared_information(seen_by_both(fixed, moving, at_home[-1].transform, fixed_mask, moving_mask))
     quality = replace(quality, shared_information=told)
     return Registration(fixed, moving, at_home[-1].transform, status, at_home, quality, recipe)
+
+
+def _already(begun: Registration | None, recipe: Recipe) -> list[Outcome]:
+    """What the stages found with which both recipes begin."""
+    if begun is None or not begun.ok or begun.recipe.prepare != recipe.prepare:
+        return []
+    pairs = zip(begun.recipe.stages, recipe.stages, begun.outcomes, strict=False)
+    return [outcome for _, _, outcome in takewhile(lambda one: one[0] == one[1], pairs)]
 
 
 def _timed(stage: Stage, fixed: Prepared, moving: Prepared, initial: Transform, watch: Watch) -> Outcome:

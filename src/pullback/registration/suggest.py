@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pullback.image import Image
 from pullback.registration.in_common import correlation, seen_by_both
@@ -10,6 +10,7 @@ from pullback.registration.initialisation import AlignCentres
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
 from pullback.registration.register import register
+from pullback.registration.registration import Registration
 from pullback.space import Space
 from pullback.transforms import Transform
 
@@ -32,11 +33,13 @@ class Suggestion:
         recipe: its name.
         reason: what was seen.
         correlation: of the two images where there is tissue, once they lie on each other as well as a rigid map can.
+        look: the registration that brought them there.
     """
 
     recipe: str
     reason: str
     correlation: float
+    look: Registration = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.recipe} ({self.reason})"
@@ -80,14 +83,14 @@ def suggest(
     seen = f"{'one contrast' if alike else 'two contrasts'}, correlation {found:.2f}"
     seen += ", thick slices" if thick else ""
     if alike:
-        return Suggestion("cardiac-sax" if thick else "deformable", seen, found)
+        return Suggestion("cardiac-sax" if thick else "deformable", seen, found, near)
     if thick or flat:
-        return Suggestion("cardiac-multimodal", seen, found)
+        return Suggestion("cardiac-multimodal", seen, found, near)
     unexplained = 0.0 if near.quality is None else near.quality.loss_after
     if unexplained > LITTLE_SHARED and not (fixed.space.has_orientation or moving.space.has_orientation):
         seen += ", which share little, and headers that say nothing"
-        return Suggestion("prostate-mr-us", seen, found)
-    return Suggestion("multimodal", seen, found)
+        return Suggestion("prostate-mr-us", seen, found, near)
+    return Suggestion("multimodal", seen, found, near)
 
 
 def _thick(space: Space) -> bool:
