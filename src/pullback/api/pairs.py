@@ -77,14 +77,10 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
         (f, m), own = read_pair(fixed, moving, fixed_mask, moving_mask)
         further = given(also or {}, masks or {}, landmarks)
     start, device = _start(initial), chosen_device(device)
-    found = _looked(f, m, start, own, threads) if known is None else None
-    chosen = find_recipe(found.recipe) if found else known
-    assert chosen is not None
-    begun = found.look if found and device == "cpu" else None  # where the look was
+    known, begun, why = _suited(f, m, start, own, threads) if known is None else (known, None, {})
     with settings(threads, seed):
-        result = fold(f, m, chosen, initial=start, fixed_mask=own[0], moving_mask=own[1], further=further,
-                      device=device, watch=watch, begun=begun)  # fmt: skip
-        why = {"chosen": str(found)} if found else {}
+        result = fold(f, m, known, initial=start, fixed_mask=own[0], moving_mask=own[1], further=further,
+                      device=device, watch=watch, begun=begun if device == "cpu" else None)  # fmt: skip
         provenance = provenance_of({"fixed": fixed, "moving": moving}, device, seed, notes)
         return replace(result, provenance=provenance | why | told(further))
 
@@ -93,11 +89,13 @@ def _start(initial: Transform | str | Path | None) -> Transform | None:
     return io.read_transform(initial) if isinstance(initial, str | Path) else initial
 
 
-def _looked(
+def _suited(
     fixed: Image, moving: Image, initial: Transform | None, masks: Sequence[Image | None], threads: int | None
-) -> Suggestion:
+) -> tuple[Recipe, Registration, dict[str, str]]:
+    """The recipe that suits two images, what the look at them found on the CPU, and why, for the provenance."""
     with settings(threads, 0):
-        return look(fixed, moving, initial=initial, fixed_mask=masks[0], moving_mask=masks[1])
+        found = look(fixed, moving, initial=initial, fixed_mask=masks[0], moving_mask=masks[1])
+    return find_recipe(found.recipe), found.look, {"chosen": str(found)}
 
 
 def suggest(

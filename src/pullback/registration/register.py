@@ -76,16 +76,8 @@ def register(  # noqa: PLR0913 - the same as the front door
     check_further(recipe, further, fixed.dimension)
     start = Affine.identity(fixed.dimension) if initial is None else initial
     f, m = prepare_further(recipe, further, (fixed, moving), (fixed_mask, moving_mask), device)
-    outcomes = _already(begun, recipe)
-    transform = outcomes[-1].transform if outcomes else start
-    whole = sum(stage.work for stage in recipe.stages)
-    for stage in recipe.stages[len(outcomes) :]:
-        before = sum(s.work for s in recipe.stages[: len(outcomes)])
-        outcome = _timed(stage, f, m, transform, _scaled(watch, before, stage.work, whole))
-        outcomes.append(outcome)
-        transform = outcome.transform
-        if not outcome.status.ok:
-            break
+    outcomes = _run(recipe, f, m, start, watch, _already(begun, recipe))
+    transform = outcomes[-1].transform
     judge = _judge(recipe)
     similarity = NCC() if judge is None else judge.energy.similarity
     path = (start, *(outcome.transform for outcome in outcomes))
@@ -102,6 +94,20 @@ def register(  # noqa: PLR0913 - the same as the front door
     told = shared_information(seen_by_both(fixed, moving, at_home[-1].transform, fixed_mask, moving_mask))
     quality = replace(quality, shared_information=told)
     return Registration(fixed, moving, at_home[-1].transform, status, at_home, quality, recipe)
+
+
+def _run(
+    recipe: Recipe, fixed: Prepared, moving: Prepared, start: Transform, watch: Watch, already: list[Outcome]
+) -> list[Outcome]:
+    """One stage after another, until one fails."""
+    outcomes, whole = list(already), sum(stage.work for stage in recipe.stages)
+    for stage in recipe.stages[len(already) :]:
+        before = sum(s.work for s in recipe.stages[: len(outcomes)])
+        transform = outcomes[-1].transform if outcomes else start
+        outcomes.append(_timed(stage, fixed, moving, transform, _scaled(watch, before, stage.work, whole)))
+        if not outcomes[-1].status.ok:
+            break
+    return outcomes
 
 
 def _already(begun: Registration | None, recipe: Recipe) -> list[Outcome]:
