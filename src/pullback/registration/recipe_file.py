@@ -60,6 +60,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         energy.TotalVariation,
         energy.Folding,
         energy.Incompressible,
+        energy.LocalRigidity,
         energy.Sobolev,
         energy.RegulariserSum,
     ),
