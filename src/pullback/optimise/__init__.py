@@ -14,7 +14,16 @@ from pullback.optimise.optimiser import (
     Optimiser,
     StochasticDescent,
 )
-from pullback.optimise.parametrisation import SVF, BSpline, Greedy, Linear, Parametrisation, Params, Smoothed
+from pullback.optimise.parametrisation import (
+    SVF,
+    BSpline,
+    Greedy,
+    Linear,
+    Parametrisation,
+    Params,
+    Smoothed,
+    TimeVaryingVelocity,
+)
 from pullback.optimise.schedule import Level, Schedule
 
 __all__ = [
@@ -36,5 +45,6 @@ __all__ = [
     "Solution",
     "Status",
     "StochasticDescent",
+    "TimeVaryingVelocity",
     "minimise",
 ]

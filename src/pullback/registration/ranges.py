@@ -48,6 +48,7 @@ RANGES = {
     "least_gradient": PART,
     "smooth_update_voxels": WIDTH,
     "smooth_total_voxels": WIDTH,
+    "intervals": Range(1, 100),
     "squarings": Range(0, 20),
     "spacing_voxels": Range(1, 1000),
     "spacing_mm": Range(0, 10_000, low_open=True),

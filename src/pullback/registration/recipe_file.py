@@ -34,7 +34,14 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.LevenbergMarquardt,
         optimise.StochasticDescent,
     ),
-    optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline, optimise.Smoothed),
+    optimise.Parametrisation: (
+        optimise.Linear,
+        optimise.Greedy,
+        optimise.SVF,
+        optimise.TimeVaryingVelocity,
+        optimise.BSpline,
+        optimise.Smoothed,
+    ),
     Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Unfold, Predict),
     energy.Similarity: (
         energy.MSE,

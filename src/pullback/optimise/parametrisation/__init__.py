@@ -6,5 +6,6 @@ from pullback.optimise.parametrisation.linear import Linear
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
 from pullback.optimise.parametrisation.smoothed import Smoothed
 from pullback.optimise.parametrisation.svf import SVF
+from pullback.optimise.parametrisation.time_varying import TimeVaryingVelocity
 
-__all__ = ["SVF", "BSpline", "Greedy", "Linear", "Parametrisation", "Params", "Smoothed"]
+__all__ = ["SVF", "BSpline", "Greedy", "Linear", "Parametrisation", "Params", "Smoothed", "TimeVaryingVelocity"]
