@@ -51,7 +51,7 @@ class Energy:
             InputError: a term names images, a mask or landmarks that the pair does not hold.
         """
         within = () if self.regulariser is None else regions(self.regulariser)
-        return Compared(self, parts(self.similarity, pair), pair.fixed_space, {n: _region(pair, n) for n in within})
+        return Compared(self, parts(self.similarity, pair), pair.fixed_space, {n: region(pair, n) for n in within})
 
     def loss(self, pair: Pair, transform: Transform) -> Float[Tensor, ""]:
         """The energy of a transform on a pair, differentiable in the transform's tensors."""
@@ -62,8 +62,12 @@ class Energy:
         return self.on(pair).loss_and_force(transform)
 
 
-def _region(pair: Pair, name: str) -> Batch:
-    """How much each voxel of the fixed grid counts under a mask."""
+def region(pair: Pair, name: str) -> Batch:
+    """How much each voxel of the fixed grid counts under a mask.
+
+    Raises:
+        InputError: the pair holds no mask of that name.
+    """
     if (None, name) not in pair.also:
         raise InputError(f"a regulariser acts within the mask {name!r}, which is not there; give it to register")
     masked = pair.also[None, name]

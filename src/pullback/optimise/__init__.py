@@ -21,6 +21,7 @@ from pullback.optimise.parametrisation import (
     Linear,
     Parametrisation,
     Params,
+    Sliding,
     Smoothed,
     TimeVaryingVelocity,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Parametrisation",
     "Params",
     "Schedule",
+    "Sliding",
     "Smoothed",
     "Solution",
     "Status",

@@ -39,6 +39,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         optimise.Greedy,
         optimise.SVF,
         optimise.TimeVaryingVelocity,
+        optimise.Sliding,
         optimise.BSpline,
         optimise.Smoothed,
     ),
