@@ -56,10 +56,10 @@ def breathing_chest(slide_mm: float = 15.0, space: Space | None = None, seed: in
     if not 0 <= slide_mm <= 30:
         raise InputError(f"lungs slide by 0 to 30 mm here; got {slide_mm}")
     points = space.grid() - space.centre
-    z, x = points.unbind(dim=-1)
+    x, z = points[..., 0], -points[..., 1]  # z goes down, as rows of an array do
     slides = (x.abs() > SPINE) & (x.abs() < WALL)
     down = torch.zeros(2, *space.shape, dtype=torch.float64)
-    down[0] = torch.where(slides, _motion(z, slide_mm), 0.0)
+    down[1] = -torch.where(slides, _motion(z, slide_mm), 0.0)
     fixed, moving = (
         add_noise(Image(_drawn(where, x, z, seed)[None].float(), space), noise, seed, name)
         for name, where in (("fixed", z), ("moving", _tissue(z, slide_mm)))

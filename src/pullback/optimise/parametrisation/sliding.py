@@ -43,7 +43,7 @@ class Sliding(Parametrisation):
     @property
     def name(self) -> str:
         """See `Parametrisation`."""
-        return "sliding"
+        return "deformable" if self.optional else "sliding"
 
     @property
     def local(self) -> bool:
