@@ -17,7 +17,13 @@ import pullback as pb
 from pullback.phantom.breathing import WALL
 
 NEAR = 8.0
-RUNS = (("deformable", None), ("large-deformation", None), ("lung-ct", None), ("lung-ct", "lungs"), ("lung-ct", "moves"))
+RUNS = (
+    ("deformable", None),
+    ("large-deformation", None),
+    ("lung-ct", None),
+    ("lung-ct", "lungs"),
+    ("lung-ct", "moves"),
+)
 
 
 def errors(slide_mm: float, recipe: str, mask: str | None, seed: int) -> Mapping[str, float]:

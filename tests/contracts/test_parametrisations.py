@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pullback.optimise import SVF, BSpline, Greedy, Linear, Params, Smoothed, TimeVaryingVelocity
+from pullback.optimise import SVF, BSpline, Greedy, Linear, Params, Sliding, Smoothed, TimeVaryingVelocity
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement
 from pullback.transforms.affine import rotation
@@ -13,6 +13,7 @@ from pullback.transforms.affine import rotation
 FREEDOMS = ("translation", "scaling", "rigid", "similarity", "affine_without_shear", "affine")
 MODELS = {freedom: Linear(freedom) for freedom in FREEDOMS} | {
     "greedy": Greedy(smooth_update_voxels=1.5, smooth_total_voxels=0.0),
+    "sliding-nowhere": Sliding("lung", smooth_update_voxels=1.5, smooth_total_voxels=0.0, optional=True),
     "svf": SVF(smooth_update_voxels=1.5, smooth_total_voxels=0.0),
     "time-varying": TimeVaryingVelocity(smooth_update_voxels=1.5, smooth_total_voxels=0.0, intervals=2),
     "b-spline": BSpline(spacing_voxels=4.0),
@@ -80,7 +81,7 @@ def test_it_starts_as_the_initial_transform(model, kind, grid, smooth_field, poi
 def test_a_finer_grid_keeps_the_transform(model, kind, grid, finer, smooth_field, points_inside):
     space = grid(kind)
     kind = type(model.model if isinstance(model, Smoothed) else model)
-    if kind is Greedy:
+    if kind in (Greedy, Sliding):
         params = model.start(space, Displacement(smooth_field(space, 4.0), space), "cpu")
     elif kind is TimeVaryingVelocity:
         params = model.start(space, Affine.identity(space.dimension), "cpu")

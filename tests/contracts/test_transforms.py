@@ -48,7 +48,7 @@ def kind(request) -> str:
 
 
 @pytest.fixture
-def build(oblique_space, smooth_field):
+def build(oblique_space, smooth_field):  # noqa: C901 - one kind after another
     """A transform of any kind: build("velocity", 3, seed=0), its fields on the oblique space, or on a larger one."""
 
     def affine(d: int, seed: int) -> Affine:

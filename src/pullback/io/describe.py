@@ -19,7 +19,17 @@ from pullback.io.points import SUFFIXES as POINT_SUFFIXES
 from pullback.io.points import read_points
 from pullback.io.transforms.files import read_transform
 from pullback.space import Space
-from pullback.transforms import Affine, BSpline, Composite, Displacement, Flow, Inverse, ThinPlateSpline, Transform, Velocity
+from pullback.transforms import (
+    Affine,
+    BSpline,
+    Composite,
+    Displacement,
+    Flow,
+    Inverse,
+    ThinPlateSpline,
+    Transform,
+    Velocity,
+)
 from pullback.transforms.split import as_displacement
 
 TRANSFORM_SUFFIXES = (".h5", ".hdf5", ".tfm", ".txt", ".mat")

@@ -1,4 +1,4 @@
-"""Synthetic hearts and known warps, each with its exact answer.
+"""Synthetic hearts, a breathing chest and known warps, each with its exact answer.
 
 `make(name)` makes one by name. Every phantom is a formula in the tissue's own coordinates, so its frames and pairs are
 drawn, never resampled: the truth that comes with them has no interpolation error.

@@ -75,7 +75,13 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
     found = list(similarities(recipe))
     wanted = [key for similarity in found for key in keys(similarity)]
     _match(recipe, "images", {images for images, _ in wanted if images}, further.also, "also")
-    _match(recipe, "mask", {mask for _, mask in wanted if mask} | set(regions(recipe, further.masks)), further.masks, "masks")
+    _match(
+        recipe,
+        "mask",
+        {mask for _, mask in wanted if mask} | set(regions(recipe, further.masks)),
+        further.masks,
+        "masks",
+    )
     points = any(compares_landmarks(similarity) for similarity in found)
     if points and further.landmarks is None:
         raise InputError(f"the recipe {recipe.name!r} compares landmarks, and none were given; give "

@@ -13,8 +13,8 @@ import torch
 
 from pullback import ops
 from pullback.energy import Compared, Energy, Pair, described
-from pullback.energy.least_squares import is_least_squares, least_squares
 from pullback.energy.energy import region
+from pullback.energy.least_squares import is_least_squares, least_squares
 from pullback.energy.pair import Key, overlap, shared
 from pullback.energy.part import ImagePart, Part
 from pullback.errors import RecipeError

@@ -38,8 +38,8 @@ class Flow(Transform):
 
     def __post_init__(self) -> None:
         if tuple(self.fields.shape[1:]) != (self.space.dimension, *self.space.shape):
-            raise SpaceError(f"velocity fields of shape {tuple(self.fields.shape)} do not fit {self.space!r}; they must "
-                             "be (n, dimension, *space.shape)")  # fmt: skip
+            raise SpaceError(f"velocity fields of shape {tuple(self.fields.shape)} do not fit {self.space!r}; they "
+                             "must be (n, dimension, *space.shape)")  # fmt: skip
         if not len(self.fields):
             raise InputError("a flow needs at least one velocity field")
         if self.steps < 0:
@@ -53,10 +53,11 @@ class Flow(Transform):
     def displacement(self) -> Displacement:
         """The flow at unit time, as a displacement on the same grid."""
         mix = self.space.inverse[:-1, :-1]
-        first, *later = self._parts(self.fields).split(1)
-        for part in later:
-            first = ops.compose(part, first, mix)
-        return Displacement(first[0], self.space)
+        parts = self._parts(self.fields)
+        whole = parts[:1]
+        for k in range(1, len(parts)):
+            whole = ops.compose(parts[k : k + 1], whole, mix)
+        return Displacement(whole[0], self.space)
 
     def _parts(self, fields: Float[Tensor, "n d *spatial"]) -> Float[Tensor, "n d *spatial"]:
         """The displacement in each part of the time by itself.

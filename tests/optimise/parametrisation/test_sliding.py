@@ -106,7 +106,9 @@ def test_it_starts_from_what_is_known_and_keeps_it_on_a_finer_grid(smooth_field)
     initial = Affine.translation([2.0, -1.0]) @ bent
     masks = {"disc": ops.resize(DISC, coarse.shape)}
     params = model.placed(model.start(coarse, initial, "cpu"), masks)
-    points = SPACE.to_world(torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 40 + 10)
+    points = SPACE.to_world(
+        torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 40 + 10
+    )
     assert (model.build(params)(points) - initial(points)).norm(dim=-1).max() < 1e-4
     force = model.precondition(params, torch.randn(2, 32, 32, generator=torch.Generator().manual_seed(1)))
     params = model.retract(params, force / model.length(force))
@@ -142,7 +144,9 @@ def test_a_volume_slides_too():
     moving = pb.Image(ops.smooth(torch.randn(1, 1, *space.shape, generator=draw), [0.7, 1.4, 1.4])[0], space)
     fixed = pb.apply(Displacement(truth, space), moving, onto=moving)
     masks = {"tube": (pb.Image(inside[None].float(), space), None)}
-    sliding = Recipe("tube", "", (Optimise(Sliding("tube", 2.0), Energy(LNCC()), GradientDescent(), Schedule((Level(1, 40),))),))
+    sliding = Recipe(
+        "tube", "", (Optimise(Sliding("tube", 2.0), Energy(LNCC()), GradientDescent(), Schedule((Level(1, 40),))),)
+    )
     found = pb.register(fixed, moving, sliding, masks=masks).transform.displace(space)
     error = (found - truth).norm(dim=0)[1:-1]
     assert float(error.mean()) < 0.6

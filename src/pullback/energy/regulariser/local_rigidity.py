@@ -15,7 +15,7 @@ from pullback.typing import Field, Float, Tensor
 
 @dataclass(frozen=True)
 class LocalRigidity(Regulariser):
-    """mean (affinity |d2u/dx2|^2 + orthonormality |F'F - I|^2 + properness (det F - 1)^2), with F = I + du/dx: 0 if rigid.
+    """mean (affinity |d2u/dx2|^2 + orthonormality |F'F - I|^2 + properness (det F - 1)^2), F = I + du/dx: 0 if rigid.
 
     Turns of any size and shifts are free, where `Elastic` lets small turns pass only. Meant for a region, or for a map
     of how stiff each place is: see `RegulariserTerm`. Staring, Klein and Pluim, Medical Physics 34(11), 2007.

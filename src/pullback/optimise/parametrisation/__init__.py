@@ -9,4 +9,14 @@ from pullback.optimise.parametrisation.smoothed import Smoothed
 from pullback.optimise.parametrisation.svf import SVF
 from pullback.optimise.parametrisation.time_varying import TimeVaryingVelocity
 
-__all__ = ["SVF", "BSpline", "Greedy", "Linear", "Parametrisation", "Params", "Sliding", "Smoothed", "TimeVaryingVelocity"]
+__all__ = [
+    "SVF",
+    "BSpline",
+    "Greedy",
+    "Linear",
+    "Parametrisation",
+    "Params",
+    "Sliding",
+    "Smoothed",
+    "TimeVaryingVelocity",
+]

@@ -31,6 +31,5 @@ def halved(model: Parametrisation) -> Halved:
     if isinstance(model, Smoothed):
         return HalvedSmoothed(model, halved(model.model))
     raise RecipeError("a symmetric stage needs a model that can be halved: Greedy (gradient of the warped image, "
-                      "spacing_voxels 1), SVF, TimeVaryingVelocity (an even number of intervals), one of these Smoothed, "
-                      "BSpline or Linear (but affine_without_shear); "
-                      f"got {model!r}")  # fmt: skip
+                      "spacing_voxels 1), SVF, TimeVaryingVelocity (an even number of intervals), one of these "
+                      f"Smoothed, BSpline or Linear (but affine_without_shear); got {model!r}")  # fmt: skip

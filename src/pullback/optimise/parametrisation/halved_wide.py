@@ -41,7 +41,7 @@ class HalvedBSpline(Halved):
 
 @dataclass(frozen=True)
 class HalvedTimeVarying(Halved):
-    """The later half of the path, from the middle on, and the earlier half backwards: the images swapped are its reverse.
+    """The later half of the path, from the middle on, and the earlier half backwards: swapped images reverse it.
 
     Attributes:
         model: the whole path, of an even number of intervals.

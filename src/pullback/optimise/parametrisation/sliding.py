@@ -84,12 +84,12 @@ class Sliding(Parametrisation):
             if self.optional:
                 return params
             raise InputError(f"a sliding stage needs the mask {self.within!r} of what slides, and there is none; give "
-                             f"masks={{{self.within!r}: (mask, None)}} (--mask {self.within}=MASK,)")  # fmt: skip
+                             f"masks={{{self.within!r}: (mask, None)}} (--mask {self.within}=MASK)")  # fmt: skip
         inside = masks[self.within]
         if not 0 < float(inside.mean()) < 1:
             what = "nothing" if float(inside.mean()) == 0 else "all"
-            raise InputError(f"the mask {self.within!r} holds {what} of the fixed image, so nothing can slide along its "
-                             "border; give the mask of an organ")  # fmt: skip
+            raise InputError(f"the mask {self.within!r} holds {what} of the fixed image, so nothing can slide along "
+                             "its border; give the mask of an organ")  # fmt: skip
         two = params.values if _sides(params) else torch.stack([params.values] * 2)
         return replace(params, values=two, border=Border.of(inside, params.space, self.smooth_update_voxels))
 

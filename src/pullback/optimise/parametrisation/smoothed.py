@@ -45,7 +45,8 @@ class Smoothed(Parametrisation):
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, Greedy | SVF | TimeVaryingVelocity):
-            raise RecipeError(f"Smoothed smooths the steps of a Greedy, an SVF or a TimeVaryingVelocity; got {type(self.model).__name__}: "
+            raise RecipeError("Smoothed smooths the steps of a Greedy, an SVF or a TimeVaryingVelocity; got "
+                              f"{type(self.model).__name__}: "
                               "splines are smooth by their spacing, and matrices anyway")  # fmt: skip
         if self.model.smooth_update_voxels > 0:
             raise RecipeError("Smoothed smooths the steps itself; set smooth_update_voxels of its model to 0, got "

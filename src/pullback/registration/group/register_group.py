@@ -29,7 +29,7 @@ from pullback.registration.stage import LITTLE_FINER, Optimise, Teller, level_wo
 from pullback.space import Space
 from pullback.transforms import Transform
 from pullback.transforms.apply import reading
-from pullback.typing import Batch, Field, Float, Tensor
+from pullback.typing import Batch, Float, Tensor
 
 MOST_FOLDING_PERCENT = 0.5
 
@@ -206,7 +206,9 @@ class _View:
             found = self.cost.loss(warped, self.weight)
             (gradient,) = torch.autograd.grad(found, warped)
             force = ops.force(warped.detach(), gradient, self.space.inverse[:-1, :-1])
-            return float(found.detach()), torch.stack([carried_along(t, f) for t, f in zip(transforms, force, strict=True)])
+            return float(found.detach()), torch.stack(
+                [carried_along(t, f) for t, f in zip(transforms, force, strict=True)]
+            )
 
         composed = joint.composed and self.energy.regulariser is None
         return Objective(loss, joint, loss_and_force if composed else None)
