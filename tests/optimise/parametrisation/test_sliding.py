@@ -119,7 +119,7 @@ def test_it_starts_from_what_is_known_and_keeps_it_on_a_finer_grid(smooth_field)
 
 
 def test_lungs_slide_along_the_ribs():
-    pair = pb.phantom.breathing_chest(20.0)
+    pair = pb.phantom.breathing_chest(20.0, Space.of_array((96, 96), 2.7))
     lung = pair.fixed_labels.data == 1
     mask = pb.Image(lung[None].float(), pair.fixed.space)
     across = (pair.fixed.space.grid() - pair.fixed.space.centre)[..., 0].abs()

@@ -24,7 +24,7 @@ def vortex(shift: float, degrees: float) -> Velocity:
     return Velocity(torch.stack([-x[..., 1] * turn, x[..., 0] * turn]).float(), SPACE, 8)
 
 
-def one(model, stage=Optimise, optimiser=None, energy=None, levels=((4, 60), (2, 60), (1, 60))):
+def one(model, stage=Optimise, optimiser=None, energy=None, levels=((4, 50), (2, 50), (1, 40))):
     schedule = Schedule(tuple(Level(*level) for level in levels))
     return Recipe("one", "", (stage(model, energy or Energy(MSE()), optimiser or GradientDescent(0.5), schedule),))
 
@@ -80,7 +80,7 @@ def test_the_energy_of_the_path_shortens_it():
         energy = Energy(LNCC(), Sobolev(10.0), weight)
         for stage in (Optimise, Symmetric):
             result = pb.register(
-                pair.fixed, pair.moving, one(TimeVaryingVelocity(2.0), stage, energy=energy, levels=((2, 20),))
+                pair.fixed, pair.moving, one(TimeVaryingVelocity(2.0), stage, energy=energy, levels=((2, 12),))
             )
             lengths.append(float(result.transform.displace(pair.fixed.space).norm(dim=0).mean()))
     assert lengths[2] < 0.8 * lengths[0]
@@ -90,14 +90,13 @@ def test_the_energy_of_the_path_shortens_it():
 def test_hearts_come_to_lie_on_each_other_as_well_as_with_one_velocity():
     overlaps = []
     for model in (TimeVaryingVelocity(), SVF()):
-        found = 0.0
-        for seed in range(2):
-            pair = pb.phantom.make("pair", shape=(96, 96), spacing=(2.8, 2.8), seed=seed)
-            result = pb.register(pair.fixed, pair.moving, one(model, energy=Energy(LNCC()), levels=((4, 40), (2, 30))))
-            carried = pb.apply(result.transform, pair.moving_labels, onto=pair.fixed)
-            found += sum(pb.evaluate.dice(carried, pair.fixed_labels).values())
-        overlaps.append(found)
+        pair = pb.phantom.make("pair", shape=(96, 96), spacing=(2.8, 2.8))
+        result = pb.register(pair.fixed, pair.moving, one(model, energy=Energy(LNCC()), levels=((4, 40), (2, 20))))
+        carried = pb.apply(result.transform, pair.moving_labels, onto=pair.fixed)
+        found = pb.evaluate.dice(carried, pair.fixed_labels).values()
+        overlaps.append(sum(found) / len(found))
     assert overlaps[0] > 0.99 * overlaps[1]
+    assert overlaps[0] > 0.9
 
 
 def test_a_smoothed_path_is_smooth_over_mm():

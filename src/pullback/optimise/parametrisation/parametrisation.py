@@ -64,7 +64,7 @@ class Parametrisation(ABC):
         """The numbers that stand for the initial transform, on a level's grid."""
 
     def placed(self, params: Params, masks: Mapping[str, Batch]) -> Params:
-        """The numbers where a level begins, told of masks on its grid by name, (1, 1, *shape); as they are by default."""
+        """The numbers where a level begins, told of masks on its grid by name, (1, 1, *shape); unchanged here."""
         del masks
         return params
 

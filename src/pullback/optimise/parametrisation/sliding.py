@@ -35,7 +35,7 @@ class Sliding(Parametrisation):
         optional: whether to go on as `Greedy` where no such mask is given, instead of asking for it.
     """
 
-    within: str
+    within: str = "organ"
     smooth_update_voxels: float = 2.75
     smooth_total_voxels: float = 0.5
     optional: bool = False

@@ -72,8 +72,9 @@ class TimeVaryingVelocity(Parametrisation):
 
     def precondition(self, params: Params, gradient: Tensor) -> Tensor:
         """See `Parametrisation`; a single slice moves only within its plane."""
-        flat = torch.stack([within_plane(each, params.space) for each in gradient])
-        return ops.smooth(flat, sigmas(self.smooth_update_voxels, params.space))
+        if 1 in params.space.shape:
+            gradient = torch.stack([within_plane(each, params.space) for each in gradient])
+        return ops.smooth(gradient, sigmas(self.smooth_update_voxels, params.space))
 
     def retract(self, params: Params, step: Tensor, scale: float = 1.0) -> Params:
         """See `Parametrisation`."""
@@ -83,5 +84,5 @@ class TimeVaryingVelocity(Parametrisation):
         return replace(params, values=values)
 
     def length(self, step: Tensor) -> float:
-        """See `Parametrisation`: of the longest path, whether or not it turns back."""
-        return float(step.norm(dim=1).mean(dim=0).max())
+        """See `Parametrisation`: the longest of each interval, one after the other; no path is longer."""
+        return sum(ops.largest(each) for each in step) / len(step)
