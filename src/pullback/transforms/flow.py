@@ -125,7 +125,7 @@ class Flow(Transform):
 
 
 def _along_slope(field: Field, force: Field, axis: int) -> Float[Tensor, "*spatial"]:
-    """force . d field / d axis at every voxel, by half the difference of the neighbours; 0 at the rim."""
+    """How a field changes along an axis, times a force: by half the neighbours' difference; 0 at the rim."""
     n, result = field.shape[axis + 1], torch.zeros_like(force[0])
     if n > 2:
         change = field.narrow(axis + 1, 2, n - 2) - field.narrow(axis + 1, 0, n - 2)
