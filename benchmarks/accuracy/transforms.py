@@ -22,7 +22,17 @@ import pullback as pb
 from pullback.energy import LNCC, Bending, Energy
 from pullback.evaluate.deformation import jacobian_map
 from pullback.image import Image
-from pullback.optimise import LBFGS, SVF, BSpline, GradientDescent, Greedy, Level, Parametrisation, Schedule
+from pullback.optimise import (
+    LBFGS,
+    SVF,
+    BSpline,
+    GradientDescent,
+    Greedy,
+    Level,
+    Parametrisation,
+    Schedule,
+    TimeVaryingVelocity,
+)
 from pullback.registration import Optimise, Stage, Symmetric
 from pullback.space import Space
 from pullback.transforms import Displacement, resample
@@ -49,6 +59,7 @@ STAGES: dict[str, Stage] = {
     "Greedy 2.75/0.7": optimise(Greedy(2.75, 0.7)),
     "SVF 2.75/0.5": optimise(SVF(2.75, 0.5)),
     "SVF 2.75/0.7 (its default)": optimise(SVF(2.75, 0.7)),
+    "TimeVaryingVelocity 2.75/0.7 (its default)": optimise(TimeVaryingVelocity(2.75, 0.7)),
     "symmetric Greedy 2.75/0.5": symmetric(Greedy(2.75, 0.5)),
     "symmetric Greedy 2.75/0.7 (longitudinal)": symmetric(Greedy(2.75, 0.7)),
     "symmetric SVF 2.75/0.7": symmetric(SVF(2.75, 0.7)),

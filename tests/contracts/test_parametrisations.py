@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pullback.optimise import SVF, BSpline, Greedy, Linear, Params, Smoothed
+from pullback.optimise import SVF, BSpline, Greedy, Linear, Params, Sliding, Smoothed, TimeVaryingVelocity
 from pullback.space import Space
 from pullback.transforms import Affine, Displacement
 from pullback.transforms.affine import rotation
@@ -13,7 +13,9 @@ from pullback.transforms.affine import rotation
 FREEDOMS = ("translation", "scaling", "rigid", "similarity", "affine_without_shear", "affine")
 MODELS = {freedom: Linear(freedom) for freedom in FREEDOMS} | {
     "greedy": Greedy(smooth_update_voxels=1.5, smooth_total_voxels=0.0),
+    "sliding-nowhere": Sliding("lung", smooth_update_voxels=1.5, smooth_total_voxels=0.0, optional=True),
     "svf": SVF(smooth_update_voxels=1.5, smooth_total_voxels=0.0),
+    "time-varying": TimeVaryingVelocity(smooth_update_voxels=1.5, smooth_total_voxels=0.0, intervals=2),
     "b-spline": BSpline(spacing_voxels=4.0),
     "gaussian-greedy": Smoothed(Greedy(smooth_update_voxels=0.0, smooth_total_voxels=0.0), "gaussian", reach_mm=2.0),
     "sobolev-svf": Smoothed(SVF(smooth_update_voxels=0.0, smooth_total_voxels=0.0), "sobolev", reach_mm=2.0),
@@ -79,8 +81,11 @@ def test_it_starts_as_the_initial_transform(model, kind, grid, smooth_field, poi
 def test_a_finer_grid_keeps_the_transform(model, kind, grid, finer, smooth_field, points_inside):
     space = grid(kind)
     kind = type(model.model if isinstance(model, Smoothed) else model)
-    if kind is Greedy:
+    if kind in (Greedy, Sliding):
         params = model.start(space, Displacement(smooth_field(space, 4.0), space), "cpu")
+    elif kind is TimeVaryingVelocity:
+        params = model.start(space, Affine.identity(space.dimension), "cpu")
+        params = model.retract(params, torch.stack([smooth_field(space, 4.0, seed=seed) for seed in range(2)]))
     else:
         params = model.start(space, Affine.identity(space.dimension), "cpu")
         params = model.retract(params, smooth_field(space, 6.0) if kind is SVF else random_step(params, 6.0, model))
@@ -147,7 +152,8 @@ def test_every_single_number_moves_voxels_by_about_its_size(model, grid):
 def test_the_transform_is_differentiable_in_the_numbers(model, kind, grid, points_inside):
     space = grid(kind)
     if model.local:
-        space = Space(tuple(min(n, 5) for n in space.shape), space.matrix)
+        most = 3 if isinstance(model, TimeVaryingVelocity) else 5
+        space = Space(tuple(min(n, most) for n in space.shape), space.matrix)
     start = model.start(space, Affine.translation([0.3, -0.2, 0.1][: space.dimension]), "cpu")
     params = model.retract(start, random_step(start, 0.7, model))
     points = points_inside(space, count=6)

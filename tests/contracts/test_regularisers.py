@@ -14,6 +14,7 @@ from pullback.energy import (
     Energy,
     Folding,
     Incompressible,
+    LocalRigidity,
     Pair,
     RegulariserSum,
     RegulariserTerm,
@@ -39,6 +40,7 @@ REGULARISERS = {
     "log": Incompressible("log"),
     "difference": Incompressible("difference"),
     "ratio": Incompressible("ratio"),
+    "rigid": LocalRigidity(),
     "sobolev-1": Sobolev(6.0, order=1),
     "sobolev-2": Sobolev(6.0),
     "sum": RegulariserSum((RegulariserTerm(Bending(), 20.0), RegulariserTerm(Folding(0.99), 3.0))),
@@ -206,6 +208,7 @@ def test_a_recipe_file_holds_it(regulariser, tmp_path):
     ("regulariser", "message"),
     [
         (Elastic(shear=-1.0), r"shear must be at least 0"),
+        (LocalRigidity(affinity=-1.0), r"affinity must be at least 0"),
         (TotalVariation(knee=0.0), r"knee must be above 0"),
         (Sobolev(reach_mm=-3.0), r"reach_mm must be above 0"),
         (Folding(least_jacobian=1.5), r"least_jacobian must be above 0 and at most 1; got 1.5"),

@@ -13,6 +13,7 @@ from pullback.transforms import (
     BSpline,
     Composite,
     Displacement,
+    Flow,
     Halfway,
     ThinPlateSpline,
     Transform,
@@ -27,6 +28,7 @@ KINDS = [
     "displacement",
     "bspline",
     "velocity",
+    "flow",
     "composite",
     "inverse",
     "bspline-inverse",
@@ -34,7 +36,7 @@ KINDS = [
     "thin-plate",
     "thin-plate-inverse",
 ]
-SOLVED_MM = dict.fromkeys(KINDS, 5e-4) | {"affine": 1e-9, "velocity": 0.04}
+SOLVED_MM = dict.fromkeys(KINDS, 5e-4) | {"affine": 1e-9, "velocity": 0.04, "flow": 0.04}
 SOLVED_FOR = ("inverse", "bspline-inverse", "halfway", "thin-plate-inverse")
 """What needs an inverse to be solved for: nothing is differentiated through it, and numbers are needed."""
 """How well T.inverse() undoes T: exactly, by iteration to 1e-4 mm, or up to the interpolation between squarings."""
@@ -46,7 +48,7 @@ def kind(request) -> str:
 
 
 @pytest.fixture
-def build(oblique_space, smooth_field):
+def build(oblique_space, smooth_field):  # noqa: C901 - one kind after another
     """A transform of any kind: build("velocity", 3, seed=0), its fields on the oblique space, or on a larger one."""
 
     def affine(d: int, seed: int) -> Affine:
@@ -62,6 +64,9 @@ def build(oblique_space, smooth_field):
             return Displacement(field, space)
         if kind == "velocity":
             return Velocity(field, space)
+        if kind == "flow":
+            fields = [smooth_field(space, largest_mm=2.0, seed=seed + k, dtype=dtype) for k in range(3)]
+            return Flow(torch.stack(fields), space)
         if kind == "inverse":
             return Displacement(field, space).inverse()
         if kind.startswith("thin-plate"):
@@ -96,6 +101,8 @@ def vectors(transform) -> torch.Tensor:
     """The field that a transform is made of."""
     if isinstance(transform, ThinPlateSpline):
         return transform.weights
+    if isinstance(transform, Flow):
+        return transform.fields
     return transform.coefficients if isinstance(transform, BSpline) else transform.field
 
 

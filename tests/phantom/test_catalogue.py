@@ -15,6 +15,7 @@ SMALL = {
     "heart-3d-t2": {"shape": (6, 24, 24), "spacing": (16, 10, 10)},
     "beating": {"shape": (48, 48), "spacing": (5, 5), "frames": 3},
     "pair": {"shape": (48, 48), "spacing": (5, 5)},
+    "lungs": {"slide_mm": 10.0},
 }
 
 
@@ -26,10 +27,10 @@ def test_every_name_has_a_line():
 @pytest.mark.parametrize("name", SMALL)
 def test_every_name_makes_its_kind_twice_alike(name):
     made, again = make(name, **SMALL[name]), make(name, **SMALL[name])
-    kind = {"beating": Cine, "pair": Pair}.get(name, Phantom)
+    kind = {"beating": Cine, "pair": Pair, "lungs": Pair}.get(name, Phantom)
     assert isinstance(made, kind)
     pieces, others = tensors(made), tensors(again)
-    assert len(pieces) == {"beating": 6, "pair": 4}.get(name, 2)
+    assert len(pieces) == {"beating": 6, "pair": 4, "lungs": 4}.get(name, 2)
     for piece, other in zip(pieces, others, strict=True):
         assert torch.equal(piece, other)
         assert bool(torch.isfinite(piece).all())

@@ -14,7 +14,19 @@ pullback phantom heart-3d --out heart.nii.gz --shape 10 128 128 --spacing 8 2 2
 pullback phantom pair --out pair/ --seed 3   (fixed, moving, the seg of each, truth)
 pullback phantom beating --out cine/ --frames 10
 """
-SETTINGS = ("seed", "phase", "noise", "bias", "shape", "spacing", "dimension", "frames", "contrast", "max_mm")
+SETTINGS = (
+    "seed",
+    "phase",
+    "noise",
+    "bias",
+    "shape",
+    "spacing",
+    "dimension",
+    "frames",
+    "contrast",
+    "max_mm",
+    "slide_mm",
+)
 
 
 def parser() -> Parser:
@@ -35,6 +47,7 @@ def parser() -> Parser:
     how.add_argument("--dimension", type=int, choices=(2, 3), help="one slice or a stack")
     how.add_argument("--contrast", choices=("cine", "t2"), help="bright or dark blood")
     how.add_argument("--max-mm", metavar="MM", type=float, help="the longest displacement of a pair's smooth part")
+    how.add_argument("--slide-mm", metavar="MM", type=float, help="how far lungs slide")
     return p
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
+from pullback.energy.felt import carried_along, slope
 from pullback.energy.pair import Key, Pair, overlap, shared
 from pullback.energy.part import Part
 from pullback.energy.regulariser import Regulariser, deformations, penalty, regions
@@ -14,8 +15,8 @@ from pullback.energy.similarity import Similarity
 from pullback.energy.terms import keys, parts
 from pullback.errors import InputError
 from pullback.space import Space
-from pullback.transforms import Displacement, Transform, Velocity
-from pullback.typing import Batch, Field, Float, Tensor
+from pullback.transforms import Transform
+from pullback.typing import Batch, Float, Tensor
 
 __all__ = ["Compared", "Energy", "Pair", "overlap", "shared"]
 
@@ -50,19 +51,23 @@ class Energy:
             InputError: a term names images, a mask or landmarks that the pair does not hold.
         """
         within = () if self.regulariser is None else regions(self.regulariser)
-        return Compared(self, parts(self.similarity, pair), pair.fixed_space, {n: _region(pair, n) for n in within})
+        return Compared(self, parts(self.similarity, pair), pair.fixed_space, {n: region(pair, n) for n in within})
 
     def loss(self, pair: Pair, transform: Transform) -> Float[Tensor, ""]:
         """The energy of a transform on a pair, differentiable in the transform's tensors."""
         return self.on(pair).loss(transform)
 
-    def loss_and_force(self, pair: Pair, transform: Transform) -> tuple[float, Field]:
+    def loss_and_force(self, pair: Pair, transform: Transform) -> tuple[float, Tensor]:
         """See `Compared`."""
         return self.on(pair).loss_and_force(transform)
 
 
-def _region(pair: Pair, name: str) -> Batch:
-    """How much each voxel of the fixed grid counts under a mask."""
+def region(pair: Pair, name: str) -> Batch:
+    """How much each voxel of the fixed grid counts under a mask.
+
+    Raises:
+        InputError: the pair holds no mask of that name.
+    """
     if (None, name) not in pair.also:
         raise InputError(f"a regulariser acts within the mask {name!r}, which is not there; give it to register")
     masked = pair.also[None, name]
@@ -95,7 +100,7 @@ class Compared:
         """What the regulariser adds; 0 where there is none."""
         return sum(self._penalty(part) for part in self._penalised(transform))
 
-    def loss_and_force(self, transform: Transform, space: Space | None = None) -> tuple[float, Field]:
+    def loss_and_force(self, transform: Transform, space: Space | None = None) -> tuple[float, Tensor]:
         """The energy, and its gradient with respect to a small displacement s that comes first: transform(x + s(x)).
 
         That is the direction for steps that are composed; the gradient with respect to the transform's own field turns
@@ -107,19 +112,19 @@ class Compared:
             space: the grid of the displacement, and of the gradient; that of the fixed image by default.
 
         Returns:
-            The energy, and (D, *space.shape): energy per mm, along the world axes.
+            The energy, and (D, *space.shape): energy per mm, along the world axes; (n, D, *space.shape), one for each
+            field, of a transform that begins with a `Flow` of n.
         """
         space = self.space if space is None else space
         total, force = self.parts[0].loss_and_force(transform, space)
         for loss, more in (part.loss_and_force(transform, space) for part in self.parts[1:]):
             total, force = total + loss, force + more
+        force = carried_along(transform, force)
         found = self._penalised(transform)
         total += sum(float(self._penalty(part).detach()) for part in found[:-1])
-        last = found[-1] if found else None
-        if isinstance(last, Displacement | Velocity):  # the part on the fixed side, which the step changes
-            values = last.field.detach().requires_grad_()
-            cost = self._penalty(replace(last, field=values))
-            force, total = force + torch.autograd.grad(cost, values)[0], total + float(cost.detach())
+        if found:  # the last is the part on the fixed side, which the step changes
+            cost, pull = slope(found[-1], self._penalty)
+            force, total = force + pull, total + cost
         return total, force
 
     def _penalised(self, transform: Transform) -> list[Transform]:

@@ -9,9 +9,10 @@ import torch
 
 from pullback import ops
 from pullback.energy.energy import Energy
+from pullback.energy.felt import carried_along, slope
 from pullback.energy.regulariser import deformations, penalty
 from pullback.space import Space
-from pullback.transforms import Affine, Displacement, Transform, Velocity
+from pullback.transforms import Affine, Displacement, Transform
 from pullback.transforms.apply import Reading, reading
 from pullback.typing import Batch, Float, Tensor
 
@@ -101,7 +102,7 @@ class Meeting:
         both = self.weight * (there + back)  # each knows but one half of its gradient
         return both - both.detach() / 2 + self._penalty(to_fixed) + self._penalty(to_moving)
 
-    def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 d *spatial"]]:
+    def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 *each"]]:
         """The energy, and its gradients with respect to a small displacement before either half; see `Energy`."""
         with torch.no_grad():
             where = self._where(to_fixed, to_moving)
@@ -114,7 +115,7 @@ class Meeting:
             loss = self.weight * measure.loss(other, warped, weight)[0]
             (gradient,) = torch.autograd.grad(loss, warped)
             cost, pull = self._pull(half)
-            forces.append(ops.force(warped, gradient, mix)[0] + pull)
+            forces.append(carried_along(half, ops.force(warped, gradient, mix)[0]) + pull)
             total += float(loss.detach()) / 2 + cost
         return total, torch.stack(forces)
 
@@ -140,17 +141,14 @@ class Meeting:
         with torch.no_grad():
             return self.fixed.counted(where[0], self.space) * self.moving.counted(where[1], self.space)
 
-    def _penalty(self, half: Transform) -> Tensor | float:
+    def _penalty(self, half: Transform) -> Float[Tensor, ""]:
         if self.energy.regulariser is None:
-            return 0.0
+            return torch.zeros(())
         costs = [penalty(self.energy.regulariser, part, self.space, self.regions) for part in deformations(half)]
-        return self.energy.regulariser_weight * sum(costs)
+        return self.energy.regulariser_weight * sum(costs, torch.zeros(()))
 
     def _pull(self, half: Transform) -> tuple[float, Tensor | float]:
         """The regulariser's part: its value, and its gradient with respect to the half's field."""
-        if self.energy.regulariser is None or not isinstance(half, Displacement | Velocity):
+        if self.energy.regulariser is None or not deformations(half):
             return 0.0, 0.0
-        values = half.field.detach().requires_grad_()
-        cost = self._penalty(replace(half, field=values))
-        assert isinstance(cost, Tensor)
-        return float(cost.detach()), torch.autograd.grad(cost, values)[0]
+        return slope(half, self._penalty)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 
 from pullback.energy.energy import Energy
+from pullback.energy.felt import carried_along
 from pullback.energy.landmarks import Landmarks
 from pullback.energy.meeting import Meeting, Side
 from pullback.energy.pair import Key
@@ -55,13 +56,16 @@ class LandmarkMeeting:
         middle = self._middle(to_fixed, to_moving)
         return self._loss((to_fixed, to_moving), (middle, middle))
 
-    def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 d *spatial"]]:
+    def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 *each"]]:
         """See `Meeting`."""
         middle = self._middle(to_fixed, to_moving)
         places = tuple(middle.clone().requires_grad_() for _ in range(2))
         loss = self._loss((to_fixed, to_moving), places)
         pulls = torch.autograd.grad(loss, places)
-        return float(loss.detach()), torch.stack([spread(pull, middle, self.space) for pull in pulls])
+        return float(loss.detach()), torch.stack([
+            carried_along(half, spread(pull, middle, self.space))
+            for half, pull in zip((to_fixed, to_moving), pulls, strict=True)
+        ])  # fmt: skip
 
     @torch.no_grad()
     def _middle(self, *halves: Transform) -> PointsTensor:
@@ -112,7 +116,7 @@ class Meetings:
         first, *others = (part.loss(to_fixed, to_moving) for part in self.parts)
         return sum(others, first)
 
-    def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 d *spatial"]]:
+    def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 *each"]]:
         """See `Meeting`."""
         total, forces = self.parts[0].loss_and_forces(to_fixed, to_moving)
         for loss, more in (part.loss_and_forces(to_fixed, to_moving) for part in self.parts[1:]):

@@ -19,7 +19,17 @@ from pullback.io.points import SUFFIXES as POINT_SUFFIXES
 from pullback.io.points import read_points
 from pullback.io.transforms.files import read_transform
 from pullback.space import Space
-from pullback.transforms import Affine, BSpline, Composite, Displacement, Inverse, ThinPlateSpline, Transform, Velocity
+from pullback.transforms import (
+    Affine,
+    BSpline,
+    Composite,
+    Displacement,
+    Flow,
+    Inverse,
+    ThinPlateSpline,
+    Transform,
+    Velocity,
+)
 from pullback.transforms.split import as_displacement
 
 TRANSFORM_SUFFIXES = (".h5", ".hdf5", ".tfm", ".txt", ".mat")
@@ -155,7 +165,7 @@ def _transform(path: str, suffix: str) -> dict[str, Any]:
 def _own_grid(parts: tuple[Transform, ...]) -> Space | None:
     """The grid of the field that comes first; of a spline, one that shows its bends."""
     for part in reversed(parts):
-        if isinstance(part, Displacement | Velocity):
+        if isinstance(part, Displacement | Velocity | Flow):
             return part.space
         if isinstance(part, BSpline):
             return part.space.resized([4 * n for n in part.space.shape])

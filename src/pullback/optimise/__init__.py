@@ -14,7 +14,17 @@ from pullback.optimise.optimiser import (
     Optimiser,
     StochasticDescent,
 )
-from pullback.optimise.parametrisation import SVF, BSpline, Greedy, Linear, Parametrisation, Params, Smoothed
+from pullback.optimise.parametrisation import (
+    SVF,
+    BSpline,
+    Greedy,
+    Linear,
+    Parametrisation,
+    Params,
+    Sliding,
+    Smoothed,
+    TimeVaryingVelocity,
+)
 from pullback.optimise.schedule import Level, Schedule
 
 __all__ = [
@@ -32,9 +42,11 @@ __all__ = [
     "Parametrisation",
     "Params",
     "Schedule",
+    "Sliding",
     "Smoothed",
     "Solution",
     "Status",
     "StochasticDescent",
+    "TimeVaryingVelocity",
     "minimise",
 ]

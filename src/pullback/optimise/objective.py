@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -67,7 +67,7 @@ class Objective:
             self.seen(params, found)
             return found, self._tell(self.model.precondition(params, gradient))
         values = params.values.detach().requires_grad_()
-        loss = self.loss(Params(values, params.space, params.initial))
+        loss = self.loss(replace(params, values=values))
         (gradient,) = torch.autograd.grad(loss, values)
         found = float(loss.detach())
         self.seen(params, found)

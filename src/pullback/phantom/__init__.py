@@ -1,4 +1,4 @@
-"""Synthetic hearts and known warps, each with its exact answer.
+"""Synthetic hearts, a breathing chest and known warps, each with its exact answer.
 
 `make(name)` makes one by name. Every phantom is a formula in the tissue's own coordinates, so its frames and pairs are
 drawn, never resampled: the truth that comes with them has no interpolation error.
@@ -6,6 +6,7 @@ drawn, never resampled: the truth that comes with them has no interpolation erro
 
 from pullback.phantom.anatomy import Anatomy
 from pullback.phantom.beating import Cine, beating_heart
+from pullback.phantom.breathing import breathing_chest
 from pullback.phantom.catalogue import make, names, options
 from pullback.phantom.chest import chest_films
 from pullback.phantom.contrast import Contrast
@@ -33,6 +34,7 @@ __all__ = [
     "add_bias",
     "add_noise",
     "beating_heart",
+    "breathing_chest",
     "chest_films",
     "contraction_at",
     "handwritten_fives",

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from pullback.errors import InputError
 from pullback.phantom.beating import Cine, beating_heart
+from pullback.phantom.breathing import breathing_chest
 from pullback.phantom.heart import Phantom, heart, heart_space
 from pullback.phantom.heart_pair import heart_pair
 from pullback.phantom.pair import Pair
@@ -30,6 +31,7 @@ MAKERS: dict[str, tuple[str, Callable[..., Made]]] = {
     "heart-3d-t2": ("the same stack as a T2-weighted image", partial(heart, 3, contrast="t2")),
     "beating": ("frames of one heart beat, each with its labels and exact transform", beating_heart),
     "pair": ("two hearts to register: fixed and moving, labels, and the exact transform", heart_pair),
+    "lungs": ("a chest breathed out and in: lungs that slide along the ribs, labels, exact motion", breathing_chest),
 }
 
 
@@ -38,7 +40,7 @@ def names() -> dict[str, str]:
 
     Example:
         >>> list(names())
-        ['sax', 'heart', 'heart-t2', 'heart-3d', 'heart-3d-t2', 'beating', 'pair']
+        ['sax', 'heart', 'heart-t2', 'heart-3d', 'heart-3d-t2', 'beating', 'pair', 'lungs']
     """
     return {name: line for name, (line, _) in MAKERS.items()}
 
@@ -71,7 +73,7 @@ def make(name: str, **settings: Any) -> Made:
         **settings: passed on, see `options(name)`; besides, `shape` and `spacing` instead of a `space`.
 
     Returns:
-        A Phantom, a Cine (beating) or a Pair (pair).
+        A Phantom, a Cine (beating) or a Pair (pair, lungs).
 
     Raises:
         InputError: there is no such name, or it does not take such an option.

@@ -10,6 +10,7 @@ from pullback.energy import Landmarks, RegulariserTerm, Similarity
 from pullback.energy.terms import compares_landmarks, flat, keys
 from pullback.errors import InputError
 from pullback.image import Image, Labels
+from pullback.optimise import Sliding
 from pullback.registration.recipe import Recipe
 
 Shown: TypeAlias = Image | Labels
@@ -47,15 +48,22 @@ def similarities(value: Any) -> Iterator[Similarity]:
                 yield from similarities(part)
 
 
-def regions(value: Any) -> Iterator[str]:
-    """The masks within which regularisers of a recipe act, by name."""
+def regions(value: Any, given: Iterable[str] = ()) -> Iterator[str]:
+    """The masks within which regularisers of a recipe act, or along which a model lets things slide, by name.
+
+    Args:
+        value: a recipe, or a part of it.
+        given: masks that are there; of others, only those are told that it cannot do without.
+    """
     if isinstance(value, RegulariserTerm) and value.within is not None:
+        yield value.within
+    if isinstance(value, Sliding) and (not value.optional or value.within in given):
         yield value.within
     if is_dataclass(value):
         for f in fields(value):
             item = getattr(value, f.name)
             for part in item if isinstance(item, tuple) else (item,):
-                yield from regions(part)
+                yield from regions(part, given)
 
 
 def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
@@ -67,7 +75,13 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
     found = list(similarities(recipe))
     wanted = [key for similarity in found for key in keys(similarity)]
     _match(recipe, "images", {images for images, _ in wanted if images}, further.also, "also")
-    _match(recipe, "mask", {mask for _, mask in wanted if mask} | set(regions(recipe)), further.masks, "masks")
+    _match(
+        recipe,
+        "mask",
+        {mask for _, mask in wanted if mask} | set(regions(recipe, further.masks)),
+        further.masks,
+        "masks",
+    )
     points = any(compares_landmarks(similarity) for similarity in found)
     if points and further.landmarks is None:
         raise InputError(f"the recipe {recipe.name!r} compares landmarks, and none were given; give "

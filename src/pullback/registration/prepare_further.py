@@ -42,7 +42,7 @@ def prepare_further(recipe: Recipe, further: Further, main: tuple[Image, Image],
     """
     fixed, moving = recipe.prepare.pair(*main, *masks, device)
     named = [key for similarity in similarities(recipe) for key in keys(similarity)]
-    wanted: dict[Key, None] = dict.fromkeys((*named, *((None, mask) for mask in regions(recipe))))
+    wanted: dict[Key, None] = dict.fromkeys((*named, *((None, mask) for mask in regions(recipe, further.masks))))
     pairs = {key: _pair(recipe, further, key, main, masks, device) for key in wanted}
     fixed = replace(fixed, also={key: f for key, (f, _) in pairs.items()}, landmarks=_on(further.landmarks, device))
     return fixed, replace(moving, also={key: m for key, (_, m) in pairs.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
@@ -13,6 +13,7 @@ import torch
 
 from pullback import ops
 from pullback.energy import Compared, Energy, Pair, described
+from pullback.energy.energy import region
 from pullback.energy.least_squares import is_least_squares, least_squares
 from pullback.energy.pair import Key, overlap, shared
 from pullback.energy.part import ImagePart, Part
@@ -37,7 +38,7 @@ from pullback.registration.replay import replay
 from pullback.registration.scatter import SEED, scattered
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
-from pullback.typing import Tensor
+from pullback.typing import Batch, Tensor
 
 COVERED = 0.98
 """Share of the fixed image that the moving one must hold for the rest not to be worth the search."""
@@ -150,11 +151,12 @@ class Optimise(Stage):
         history: list[LevelHistory] = []
         done = 0.0
         for number, level in enumerate(self.schedule.levels, start=1):
-            pair = at_level(fixed, moving, level, self.energy.keys)
+            pair = at_level(fixed, moving, level, (*self.energy.keys, *((None, name) for name in self.model.masks)))
             if shared(pair, self._known(found, initial)) < LEAST_OVERLAP:
                 return Outcome(self.name, initial, Status.no_overlap, tuple(history))
             space = pair.fixed_space
-            start = partial(self._start, found, space, initial, str(fixed.data.device))
+            masks = {name: region(pair, name) for name in self.model.masks if (None, name) in pair.also}
+            start = partial(self._start, found, space, initial, str(fixed.data.device), masks)
             told = Teller(self.name, self.schedule, number, done / self.work, level_work(level) / self.work, watch)
             with ops.reused():
                 found.append(
@@ -183,11 +185,13 @@ class Optimise(Stage):
     def _known(self, coarser: list[Solution], initial: Transform) -> Transform:
         return self.model.build(coarser[0].params) if coarser else initial
 
-    def _start(self, coarser: list[Solution], space: Space, initial: Transform, device: str) -> Params:
+    def _start(
+        self, coarser: list[Solution], space: Space, initial: Transform, device: str, masks: Mapping[str, Batch]
+    ) -> Params:
         """The numbers to start from; takes the coarser level's out of the list."""
         if not coarser:
-            return self.model.start(space, initial, device)
-        return self.model.refine(coarser.pop().params, space)
+            return self.model.placed(self.model.start(space, initial, device), masks)
+        return self.model.placed(self.model.refine(coarser.pop().params, space), masks)
 
     def _level(
         self, compared: Compared, start: Callable[[], Params], unit_mm: float, level: Level, told: Teller

@@ -50,7 +50,7 @@ class Symmetric(Stage):
     on the moving side). Avants et al., Medical Image Analysis 12(1), 2008; Reuter and Fischl, NeuroImage 57(1), 2011.
 
     Attributes:
-        model: what each half is: Linear, Greedy, SVF, Smoothed or BSpline.
+        model: what each half is: Linear, Greedy, SVF, TimeVaryingVelocity, Smoothed or BSpline.
         energy: what is minimised in the middle: its terms may name further images, masks and landmarks.
         optimiser: how.
         schedule: at which resolutions, for how long; voxels are the mean of both images' finest.

@@ -11,6 +11,7 @@ from pullback.transforms.apply import resample, resample_labels
 from pullback.transforms.bspline import BSpline
 from pullback.transforms.composite import Composite
 from pullback.transforms.displacement import Displacement
+from pullback.transforms.flow import Flow
 from pullback.transforms.halfway import Halfway
 from pullback.transforms.inverse import Inverse
 from pullback.transforms.landmarks import from_landmarks
@@ -24,6 +25,7 @@ __all__ = [
     "BSpline",
     "Composite",
     "Displacement",
+    "Flow",
     "Halfway",
     "Inverse",
     "ThinPlateSpline",

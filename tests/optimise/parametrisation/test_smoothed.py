@@ -102,7 +102,7 @@ def test_a_line_search_sees_the_true_slope(model):
 
 def test_what_it_cannot_smooth_is_refused():
     for model in (BSpline(), Linear("rigid"), Smoothed(PLAIN)):
-        with pytest.raises(RecipeError, match="steps of a Greedy or an SVF; got"):
+        with pytest.raises(RecipeError, match="steps of a Greedy, an SVF or a TimeVaryingVelocity; got"):
             Smoothed(model)
     with pytest.raises(RecipeError, match=r"set smooth_update_voxels of its model to 0, got 1\.7"):
         Smoothed(Greedy())

@@ -6,6 +6,7 @@ from pullback.energy.regulariser.diffusion import Diffusion
 from pullback.energy.regulariser.elastic import Elastic
 from pullback.energy.regulariser.folding import Folding
 from pullback.energy.regulariser.incompressible import Incompressible
+from pullback.energy.regulariser.local_rigidity import LocalRigidity
 from pullback.energy.regulariser.penalty import deformations, penalty, regions
 from pullback.energy.regulariser.regulariser import Regulariser
 from pullback.energy.regulariser.regulariser_sum import RegulariserSum, RegulariserTerm
@@ -19,6 +20,7 @@ __all__ = [
     "Elastic",
     "Folding",
     "Incompressible",
+    "LocalRigidity",
     "Regulariser",
     "RegulariserSum",
     "RegulariserTerm",

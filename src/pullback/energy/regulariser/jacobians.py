@@ -1,4 +1,4 @@
-"""Jacobian determinants at the voxels that matter: most cost nothing, and their gradient need not be worked out."""
+"""Jacobians at the voxels that matter: most cost nothing, and their gradient need not be worked out."""
 
 from __future__ import annotations
 
@@ -18,14 +18,23 @@ def jacobian_where(field: Field, space: Space, wanted: Tensor) -> Float[Tensor, 
     if count > FEW * wanted.numel():
         every: Tensor = ops.jacobian(field[None], space.inverse[:-1, :-1])[0][wanted]
         return every
+    stretch = space.inverse[:-1, :-1].to(field) @ _changes(field, space, wanted)
+    determinants: Tensor = torch.linalg.det(stretch + torch.eye(space.dimension).to(field))
+    return determinants
+
+
+def slopes_where(field: Field, space: Space, wanted: Tensor) -> Float[Tensor, "n d d"]:
+    """du/dx (component, axis) along the world's axes, by the same differences, where a mask is true."""
+    return _changes(field, space, wanted) @ space.inverse[:-1, :-1].to(field)
+
+
+def _changes(field: Field, space: Space, wanted: Tensor) -> Float[Tensor, "n d d"]:
+    """How much each component changes from voxel to voxel along each axis; not at all across a single slice."""
     places, flat = wanted.nonzero(), field.flatten(1)
-    mix = space.inverse[:-1, :-1].to(field)
-    edges = []
+    found = []
     for axis, n in enumerate(space.shape):
-        unit = torch.zeros_like(mix[:, :1])
-        unit[axis] = 1.0
         if n == 1:
-            edges.append(unit.expand(-1, count))
+            found.append(field.new_zeros(len(field), len(places)))
             continue
         stride = 1
         for size in space.shape[axis + 1 :]:
@@ -33,10 +42,8 @@ def jacobian_where(field: Field, space: Space, wanted: Tensor) -> Float[Tensor, 
         here, at = places[:, axis], _flat_index(places, space)
         ahead, back = (here < n - 1).long(), (here > 0).long()
         change = flat.index_select(1, at + ahead * stride) - flat.index_select(1, at - back * stride)
-        edges.append(mix @ (change / (ahead + back).to(field)) + unit)
-    columns = torch.stack(edges, dim=1)  # (component, axis, voxel)
-    determinants: Tensor = torch.linalg.det(columns.movedim(-1, 0))
-    return determinants
+        found.append(change / (ahead + back).to(field))
+    return torch.stack(found, dim=1).movedim(-1, 0)  # (component, axis, voxel) before
 
 
 def _flat_index(places: Tensor, space: Space) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
+
 from pullback import ops
 from pullback.energy.regulariser.regulariser import Regulariser
 from pullback.energy.regulariser.regulariser_sum import RegulariserSum, RegulariserTerm
 from pullback.errors import InputError
 from pullback.space import Space
-from pullback.transforms import BSpline, Displacement, Transform, Velocity
+from pullback.transforms import BSpline, Displacement, Flow, Transform, Velocity
 from pullback.transforms.composite import Composite
 from pullback.typing import Batch, Field, Float, Tensor
 
@@ -17,7 +19,7 @@ from pullback.typing import Batch, Field, Float, Tensor
 def deformations(transform: Transform) -> list[Transform]:
     """The parts of a transform that a regulariser sees; matrices have no roughness."""
     parts = transform.parts if isinstance(transform, Composite) else (transform,)
-    return [part for part in parts if isinstance(part, Displacement | Velocity | BSpline)]
+    return [part for part in parts if isinstance(part, Displacement | Velocity | Flow | BSpline)]
 
 
 def regions(regulariser: Regulariser) -> tuple[str, ...]:
@@ -47,6 +49,9 @@ def penalty(
 
 
 def _cost(term: RegulariserTerm, part: Transform, grid: Space, regions: Mapping[str, Batch]) -> Float[Tensor, ""]:
+    if isinstance(part, Flow) and not term.regulariser.of_displacement:  # the energy of the path
+        each = [_cost(term, Velocity(field, part.space), grid, regions) for field in part.fields]
+        return torch.stack(each).mean()
     field, space = _seen(part, grid, term.regulariser.of_displacement)
     weight = None
     if term.within is not None:
@@ -61,6 +66,8 @@ def _seen(part: Transform, grid: Space, displacement: bool) -> tuple[Field, Spac
     """The vectors that are penalised, and the grid that carries them."""
     if isinstance(part, BSpline) and not displacement:
         return part.coefficients, part.space
+    if isinstance(part, Flow):
+        return part.displacement().field, part.space
     if isinstance(part, Velocity):
         return (part.displacement().field, part.space) if displacement else (part.field, part.space)
     if isinstance(part, Displacement):

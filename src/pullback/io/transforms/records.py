@@ -10,7 +10,7 @@ from pullback.errors import FileFormatError, InputError
 from pullback.io.transforms.itk_bspline import fits_itk
 from pullback.io.transforms.itk_types import Record, from_affine, from_bspline, from_displacement, to_transform
 from pullback.space import Space
-from pullback.transforms import Affine, BSpline, Composite, Displacement, Inverse, Transform, Velocity, split
+from pullback.transforms import Affine, BSpline, Composite, Displacement, Flow, Inverse, Transform, Velocity, split
 from pullback.transforms.composite import chain
 
 
@@ -79,7 +79,7 @@ def _record(part: Transform) -> Record:
         return from_displacement(part)
     if isinstance(part, BSpline) and fits_itk(part, None):
         return from_bspline(part)
-    if isinstance(part, Velocity):
+    if isinstance(part, Velocity | Flow):
         return from_displacement(part.displacement())
     kind = "inverse of a displacement" if isinstance(part, Inverse) else type(part).__name__
     raise InputError(f"the {kind} has no formula in ITK's files; pass onto=, the grid on which it shall be sampled")

@@ -1,15 +1,18 @@
-"""Halved models of wide motions: splines, and steps that are smooth in mm."""
+"""Halved models of wide motions: splines, flows in time, and steps that are smooth in mm."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
+
 from pullback.optimise.parametrisation.bspline import BSpline
 from pullback.optimise.parametrisation.halved import Halved
 from pullback.optimise.parametrisation.parametrisation import Params
 from pullback.optimise.parametrisation.smoothed import Smoothed
+from pullback.optimise.parametrisation.time_varying import TimeVaryingVelocity
 from pullback.space import Space
-from pullback.transforms import Transform
+from pullback.transforms import Flow, Transform
 from pullback.typing import Tensor
 
 
@@ -34,6 +37,27 @@ class HalvedBSpline(Halved):
             self.model.spline(replace(params, values=share * params.values)) for share in (-0.5, 0.5)
         )
         return to_fixed, to_moving
+
+
+@dataclass(frozen=True)
+class HalvedTimeVarying(Halved):
+    """The later half of the path, from the middle on, and the earlier half backwards: swapped images reverse it.
+
+    Attributes:
+        model: the whole path, of an even number of intervals.
+    """
+
+    model: TimeVaryingVelocity
+
+    def halves(self, params: Params) -> tuple[Transform, Transform]:
+        """See `Halved`."""
+        n = self.model.intervals
+        whole = Flow(params.values, params.space, self.model.squarings)
+        return whole.part(0, n // 2).inverse(), whole.part(n // 2, n)
+
+    def joined(self, forces: Tensor) -> Tensor:
+        """See `Halved`: (2, n / 2, D, *shape) become (n, D, *shape)."""
+        return torch.cat([-forces[0].flip(0), forces[1]]) / 2
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pullback.optimise.parametrisation.border import Border
 from pullback.space import Space
 from pullback.transforms import Transform
-from pullback.typing import Tensor
+from pullback.typing import Batch, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +21,14 @@ class Params:
         space: the fixed image's grid at this level, or a coarser one that carries the values of a dense field.
         initial: the transform that stays as it is; the update comes on the fixed side of it: `initial @ update`.
         unit_mm: voxel size of the level, where `space` is coarser.
+        border: along which a part slides, for models that let it.
     """
 
     values: Tensor
     space: Space
     initial: Transform
     unit_mm: float | None = None
+    border: Border | None = None
 
 
 class Parametrisation(ABC):
@@ -50,9 +54,19 @@ class Parametrisation(ABC):
         """Whether it wants the gradient in a displacement (mm, on the fixed grid) applied before the transform."""
         return False
 
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """The masks on the fixed image that it asks for, by name."""
+        return ()
+
     @abstractmethod
     def start(self, space: Space, initial: Transform, device: str) -> Params:
         """The numbers that stand for the initial transform, on a level's grid."""
+
+    def placed(self, params: Params, masks: Mapping[str, Batch]) -> Params:
+        """The numbers where a level begins, told of masks on its grid by name, (1, 1, *shape); unchanged here."""
+        del masks
+        return params
 
     @abstractmethod
     def build(self, params: Params) -> Transform:

@@ -11,6 +11,7 @@ from pullback.optimise.parametrisation.greedy import Greedy
 from pullback.optimise.parametrisation.parametrisation import Parametrisation, Params
 from pullback.optimise.parametrisation.spectral import damped
 from pullback.optimise.parametrisation.svf import SVF
+from pullback.optimise.parametrisation.time_varying import TimeVaryingVelocity
 from pullback.space import Space
 from pullback.transforms import Transform
 from pullback.typing import Tensor
@@ -27,7 +28,7 @@ class Smoothed(Parametrisation):
     2007. Unlike `smooth_update_voxels`, the reach is the same at every level.
 
     Attributes:
-        model: Greedy or SVF, with smooth_update_voxels 0.
+        model: Greedy, SVF or TimeVaryingVelocity, with smooth_update_voxels 0.
         kernel: gaussian, or sobolev: (1 - reach^2 x Laplacian)^-order, the metric that `Sobolev` penalises, which
             damps fine waves less.
         reach_mm: sigma of the Gaussian; or the length below which the sobolev kernel damps.
@@ -43,8 +44,9 @@ class Smoothed(Parametrisation):
     order: Literal[1, 2, 3] = 2
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, Greedy | SVF):
-            raise RecipeError(f"Smoothed smooths the steps of a Greedy or an SVF; got {type(self.model).__name__}: "
+        if not isinstance(self.model, Greedy | SVF | TimeVaryingVelocity):
+            raise RecipeError("Smoothed smooths the steps of a Greedy, an SVF or a TimeVaryingVelocity; got "
+                              f"{type(self.model).__name__}: "
                               "splines are smooth by their spacing, and matrices anyway")  # fmt: skip
         if self.model.smooth_update_voxels > 0:
             raise RecipeError("Smoothed smooths the steps itself; set smooth_update_voxels of its model to 0, got "

@@ -13,7 +13,7 @@ from pullback.optimise import Status
 from pullback.registration.outcome import Outcome, Step, Watch, ignore
 from pullback.registration.prepare import Prepared
 from pullback.registration.stage import Stage
-from pullback.transforms import BSpline, Composite, Displacement, Transform, Velocity
+from pullback.transforms import BSpline, Composite, Displacement, Flow, Transform, Velocity
 from pullback.transforms.composite import chain
 from pullback.typing import Field, Shaped, Tensor
 
@@ -54,7 +54,7 @@ class Unfold(Stage):
         """See `Stage`: what the images show does not matter."""
         whole = chain(initial)
         parts = whole.parts if isinstance(whole, Composite) else (whole,)
-        if isinstance(parts[-1], BSpline | Velocity):
+        if isinstance(parts[-1], BSpline | Velocity | Flow):
             dense = Displacement(parts[-1].displace(fixed.space).to(torch.float32), fixed.space)
             parts = (*parts[:-1], dense) if bool(self._tight(dense).any()) else parts
         notes: list[str] = []

@@ -14,6 +14,7 @@ import torch
 
 from pullback.optimise import Parametrisation, Params
 from pullback.optimise.parametrisation.greedy import at_every_voxel
+from pullback.optimise.parametrisation.sliding import without_masks
 from pullback.space import Space
 from pullback.transforms import Transform
 from pullback.typing import Tensor
@@ -36,7 +37,7 @@ class Joint(Parametrisation):
         cls, model: Parametrisation, space: Space, initials: Sequence[Transform], device: str
     ) -> tuple[Joint, Params]:
         """The joint model, and the numbers that stand for the transforms known so far."""
-        model = at_every_voxel(model)
+        model = at_every_voxel(without_masks(model))
         each = [model.start(space, initial, device) for initial in initials]
         joint = cls(model, tuple(params.initial for params in each))
         return joint, Params(torch.stack([params.values for params in each]), space, each[0].initial)

@@ -10,6 +10,7 @@ import torch
 
 from pullback import ops
 from pullback.energy import Energy
+from pullback.energy.felt import carried_along
 from pullback.energy.regulariser import deformations, penalty
 from pullback.errors import InputError, RecipeError
 from pullback.evaluate.deformation import jacobian_map
@@ -28,7 +29,7 @@ from pullback.registration.stage import LITTLE_FINER, Optimise, Teller, level_wo
 from pullback.space import Space
 from pullback.transforms import Transform
 from pullback.transforms.apply import reading
-from pullback.typing import Batch, Field, Float, Tensor
+from pullback.typing import Batch, Float, Tensor
 
 MOST_FOLDING_PERCENT = 0.5
 
@@ -197,7 +198,7 @@ class _View:
             transforms = joint.transforms(params)
             return self.cost.loss(self.warped(transforms), self.weight) + self._penalty(transforms)
 
-        def loss_and_force(params: Params) -> tuple[float, Field]:
+        def loss_and_force(params: Params) -> tuple[float, Tensor]:
             transforms = joint.transforms(params)
             with torch.no_grad():
                 warped = self.warped(transforms)
@@ -205,7 +206,9 @@ class _View:
             found = self.cost.loss(warped, self.weight)
             (gradient,) = torch.autograd.grad(found, warped)
             force = ops.force(warped.detach(), gradient, self.space.inverse[:-1, :-1])
-            return float(found.detach()), force
+            return float(found.detach()), torch.stack(
+                [carried_along(t, f) for t, f in zip(transforms, force, strict=True)]
+            )
 
         composed = joint.composed and self.energy.regulariser is None
         return Objective(loss, joint, loss_and_force if composed else None)

@@ -1,7 +1,7 @@
 """Lung CT: vessels that breathe by several of their own widths, and slide along a chest wall that stays."""
 
 from pullback.energy import LNCC, Energy
-from pullback.optimise import GradientDescent, Greedy, Level, Schedule
+from pullback.optimise import GradientDescent, Level, Schedule, Sliding
 from pullback.registration.initialisation import AlignCentres, ConvexSearch
 from pullback.registration.recipe import Recipe
 from pullback.registration.recipes.linear import linear_stage
@@ -9,7 +9,7 @@ from pullback.registration.stage import Optimise
 
 
 def lung_ct() -> Recipe:
-    """Breathed in and breathed out, or two visits; a mask of the lungs on the fixed image lets them slide."""
+    """Breathed in and breathed out, or two visits; the mask "lung" of the fixed image lets them slide."""
     return Recipe(
         name="lung-ct",
         description="Two CTs of one pair of lungs at different breath: a search over displacements, then descent.",
@@ -20,7 +20,9 @@ def lung_ct() -> Recipe:
             ConvexSearch(reach_mm=20.0, spacing_mm=6.0, shrink=2.0),
             ConvexSearch(reach_mm=8.0, spacing_mm=4.0, shrink=2.0),
             Optimise(
-                Greedy(smooth_update_voxels=2.75, smooth_total_voxels=0.5),  # as wide as in `deformable`
+                Sliding(  # as `large-deformation`, and with the mask "lung" the lungs slide along the ribs
+                    within="lung", smooth_update_voxels=2.75, smooth_total_voxels=0.5, optional=True
+                ),
                 Energy(LNCC(radius_voxels=2)),  # lung gets brighter as it empties: no measure of brightness itself
                 GradientDescent(step_voxels=0.5),
                 Schedule((Level(4, steps=100), Level(2, steps=60), Level(1.4, steps=15), Level(1, steps=5))),
