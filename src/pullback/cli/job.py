@@ -32,6 +32,7 @@ class Job:
         also: further pairs of images, by the name under which the recipe knows them.
         masks: pairs of masks, likewise.
         landmarks: files of the fixed and the moving points that belong together.
+        surfaces: points on surfaces of both images, by name.
         labels: of the moving image, by the name of the file to write.
         points: of the fixed image, with the file they came from, by the name of the file to write.
         displacement: whether to write the displacement field.
@@ -48,6 +49,7 @@ class Job:
     also: dict[str, tuple[Image, Image]]
     masks: dict[str, tuple[Image | None, Image | None]]
     landmarks: tuple[Points, Points] | None
+    surfaces: dict[str, tuple[Points, Points]]
     labels: dict[str, Labels]
     points: dict[str, tuple[Points, Path]]
     displacement: bool
@@ -97,6 +99,7 @@ def read_job(options: Namespace) -> Job:
         {name: (io.read_image(f), io.read_image(m)) for name, (f, m) in named_pairs(options.also, "also").items()},
         {name: (_read(f), _read(m)) for name, (f, m) in named_pairs(options.mask, "mask", optional=True).items()},
         _landmarks(options),
+        {name: (io.read_points(f), io.read_points(m)) for name, (f, m) in _surface_files(options).items()},
         {name: _labels(path, frames["moving"]) for name, path in label_files.items()},
         {name: (io.read_points(path), path) for name, path in point_files.items()},
         options.displacement,
@@ -164,6 +167,10 @@ def _landmarks(options: Namespace) -> tuple[Points, Points] | None:
     return io.read_points(files[0]), io.read_points(files[1])
 
 
+def _surface_files(options: Namespace) -> dict[str, tuple[Path, Path]]:
+    return named_pairs(options.surface, "surface")
+
+
 def _labels(path: Path, frame: int | None) -> Labels:
     """Labels of one image, or of a series in time of which the moving image is a frame."""
     return io.read_labels(path, frame=frame if open_image(path).frames > 1 else None)
@@ -174,6 +181,7 @@ def _spare_inputs(options: Namespace, written: list[str]) -> None:
     inputs += [options.fixed_points, options.moving_points]
     inputs += [path for pair in named_pairs(options.also, "also").values() for path in pair]
     inputs += [path for pair in named_pairs(options.mask, "mask", optional=True).values() for path in pair]
+    inputs += [path for pair in _surface_files(options).values() for path in pair]
     for path in filter(None, (*inputs, *options.labels, *options.points)):
         if path.name in written and path.parent.resolve() == options.out.resolve():
             raise InputError(f"{path} would be overwritten by the result; choose another folder for --out")

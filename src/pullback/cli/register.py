@@ -47,6 +47,9 @@ def parser() -> Parser:
     for side, which in (("fixed", "FIXED"), ("moving", "MOVING")):
         how.add_argument(f"--{side}-points", metavar="CSV", type=file, help=f"landmarks in {which} (world mm) that the "
                          "recipe compares, in the same order for both")  # fmt: skip
+    how.add_argument("--surface", metavar="NAME=FIXED,MOVING", action="append", default=[], help="points on a "
+                     "surface or contour of both images (.vtk, .ply, .csv, ...), in no order, that the recipe compares "
+                     "(repeatable)")  # fmt: skip
     for name, what in (("frame", "both images"), ("fixed-frame", "FIXED"), ("moving-frame", "MOVING")):
         how.add_argument(f"--{name}", metavar="N", type=whole, help=f"which frame of {what} to take, from 0")
 
@@ -80,6 +83,7 @@ def run(options: Namespace) -> int:
             result = api.register(
                 job.fixed, job.moving, job.recipe, initial=job.initial, fixed_mask=job.fixed_mask,
                 moving_mask=job.moving_mask, also=job.also, masks=job.masks, landmarks=job.landmarks,
+                surfaces=job.surfaces or None,
                 device=options.device, threads=options.threads, seed=options.seed, watch=watch,
             )  # fmt: skip
         result = replace(result, provenance=result.provenance | job.origins | ({"warnings": notes} if notes else {}))

@@ -32,9 +32,11 @@ from pullback.energy.similarity import (
     RobustDifference,
     Similarity,
     SoftDice,
+    SurfaceDistance,
     Term,
     WeightedSum,
 )
+from pullback.energy.surfaces import Surfaces
 
 __all__ = [
     "LNCC",
@@ -65,6 +67,8 @@ __all__ = [
     "Similarity",
     "Sobolev",
     "SoftDice",
+    "SurfaceDistance",
+    "Surfaces",
     "Term",
     "TotalVariation",
     "WeightedSum",

@@ -11,6 +11,7 @@ import torch
 from pullback import ops
 from pullback.energy.landmarks import Landmarks
 from pullback.energy.pair import Key
+from pullback.energy.surfaces import Surfaces
 from pullback.errors import InputError
 from pullback.image import Image
 from pullback.registration.flatten import flattened
@@ -34,6 +35,7 @@ class Prepared:
         weight: (1, 1, *space.shape) in [0, 1], its mask; None where every voxel counts.
         also: further images of the same world, by the names of images and mask under which terms of a recipe know them.
         landmarks: points of the fixed image and their partners; held by the fixed image.
+        surfaces: points on surfaces of both images, likewise.
     """
 
     data: Batch
@@ -41,6 +43,7 @@ class Prepared:
     weight: Batch | None = None
     also: Mapping[Key, Prepared] = field(default_factory=dict)
     landmarks: Landmarks | None = None
+    surfaces: Surfaces | None = None
 
     def on_level(self, space: Space) -> Prepared:
         """The same image on a coarser grid over the same field of view.

@@ -50,6 +50,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         energy.RobustDifference,
         energy.SoftDice,
         energy.LandmarkDistance,
+        energy.SurfaceDistance,
         energy.WeightedSum,
     ),
     energy.Regulariser: (
