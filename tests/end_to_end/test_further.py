@@ -88,3 +88,28 @@ def test_a_mask_of_the_moving_side_alone(run, words, files, tmp_path):
     at = words.index("--mask")
     words[at + 1] = f"heart=,{files}/moving_seg.nii.gz"
     assert run(*words).code == 0
+
+
+@pytest.mark.parametrize("recipe", [("--recipe", "fast"), ()], ids=["named", "auto"])
+def test_values_and_terms_without_a_file(run, files, tmp_path, recipe):
+    term = "{similarity: {kind: SurfaceDistance}, weight: 0.01}"
+    answer = run(*("register", files / "fixed.nii.gz", files / "moving.nii.gz", "--out", tmp_path / "out"), *recipe,
+                 *("--set", "prepare.match_histograms=true", "--term", term),
+                 *("--surface", f"wall={files}/fixed_wall.csv,{files}/moving_wall.csv"))  # fmt: skip
+    assert answer.code == 0, answer.err
+    whole = recipe_file.read(tmp_path / "out" / "recipe.yaml")
+    assert whole.prepare.match_histograms
+    assert Term(SurfaceDistance(), 0.01) in whole.dense.energy.similarity.terms
+    said = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert said["stages"][0]["notes"][0].startswith("histogram matched")
+    assert ("chosen" in said["provenance"]) == (not recipe)
+
+
+def test_a_setting_that_is_not_there_is_one_line(run, files, tmp_path):
+    answer = run(*("register", files / "fixed.nii.gz", files / "moving.nii.gz", "--out", tmp_path / "out"),
+                 *("--recipe", "fast", "--set", "prepare.flaten_mm=40"))  # fmt: skip
+    assert answer.code == 2
+    assert "there is no 'flaten_mm' here; there is low_percentile" in answer.err
+    assert not (tmp_path / "out").exists()
+    shown = run("recipe", "show", "fast", "--set", "prepare.flatten_mm=40")
+    assert "flatten_mm: 40.0" in shown.out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullback import api, io
@@ -13,6 +13,7 @@ from pullback.image import Image, Labels, Points
 from pullback.io.images.read import open_image
 from pullback.registration import Recipe, Registration, saved
 from pullback.registration.folder import EXTRAS
+from pullback.registration.recipe_changes import changed
 from pullback.registration.recipes import learned
 from pullback.registration.saved import RESULT
 from pullback.transforms import Transform
@@ -107,7 +108,7 @@ def read_job(options: Namespace) -> Job:
         _origins(options, frames),
     )
     _check(job, label_files, point_files)
-    return job
+    return job if recipe != api.AUTO or not (options.set or options.term) else _suited(job, options)
 
 
 def _recipe(options: Namespace) -> Recipe | str:
@@ -116,9 +117,18 @@ def _recipe(options: Namespace) -> Recipe | str:
     if options.model is None:
         if options.finetune is not None:
             raise InputError("--finetune refines the answer of a network; give one with --model")
-        return api.AUTO if auto else api.find_recipe(options.recipe)
-    fallback = api.find_recipe("default" if auto else options.recipe)
+        return api.AUTO if auto else changed(api.find_recipe(options.recipe), options.set, options.term)
+    fallback = changed(api.find_recipe("default" if auto else options.recipe), options.set, options.term)
     return learned(options.model, finetune=options.finetune, fallback=fallback)
+
+
+def _suited(job: Job, options: Namespace) -> Job:
+    """The job with the recipe that suits its images, changed as asked for."""
+    found = api.suggest(
+        job.fixed, job.moving, initial=job.initial, fixed_mask=job.fixed_mask, moving_mask=job.moving_mask
+    )
+    recipe = changed(api.find_recipe(found.recipe), options.set, options.term)
+    return replace(job, recipe=recipe, origins=job.origins | {"chosen": str(found)})
 
 
 def _names(paths: Iterable[Path], ending: str) -> dict[str, Path]:

@@ -104,7 +104,7 @@ def read_as(wanted: type[T], path: str | Path) -> T:
         RecipeError: as for `read`.
     """
     try:
-        return build(wanted, _parse(_text(Path(path))))
+        return build(wanted, parse(_text(Path(path))))
     except RecipeError as error:
         raise RecipeError(f"the recipe {path}: {error}") from error
 
@@ -122,7 +122,7 @@ def _text(path: Path) -> str:
         raise RecipeError(f"it cannot be read: {error.strerror or error}") from error
 
 
-def _parse(text: str) -> Any:
+def parse(text: str) -> Any:
     """YAML to dictionaries and lists, without what can hide a mistake (a key twice) or fill the memory (aliases)."""
     import yaml  # noqa: PLC0415 - only those who read a file pay for the parser
 

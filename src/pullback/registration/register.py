@@ -81,6 +81,7 @@ def register(  # noqa: PLR0913 - the same as the front door
         transform = outcome.transform
         if not outcome.status.ok:
             break
+    outcomes[0] = replace(outcomes[0], notes=(*m.notes, *outcomes[0].notes))
     judge = _judge(recipe)
     similarity = NCC() if judge is None else judge.energy.similarity
     path = (start, *(outcome.transform for outcome in outcomes))
