@@ -142,7 +142,7 @@ class SurfacePart:
 
     def _loss(self, transform: Transform, points: PointsTensor) -> Float[Tensor, ""]:
         pairs = self.surfaces.named.values()
-        moved = torch.split(transform.move(points), [len(fixed.world) for fixed, _ in pairs])  # type: ignore[no-untyped-call]
+        moved = torch.split(transform.move(points), [len(fixed.world) for fixed, _ in pairs])
         losses = [
             self.similarity.loss(moving.world.T[None].to(there), there.T[None])[0]
             for there, (_, moving) in zip(moved, pairs, strict=True)

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar, Union
 from pullback import energy, optimise
 from pullback.errors import RecipeError
 from pullback.registration.finishing import Settle, SplineFinish, Unfold
-from pullback.registration.initialisation import AlignCentres, ConvexSearch, Nudge, Search
+from pullback.registration.initialisation import AlignCentres, BlockMatching, ConvexSearch, Nudge, Search
 from pullback.registration.predict import Predict
 from pullback.registration.recipe import Recipe
 from pullback.registration.stage import Optimise, Stage
@@ -29,13 +29,26 @@ from pullback.registration.symmetric import Symmetric
 KINDS: dict[type, tuple[type, ...]] = {
     optimise.Optimiser: (
         optimise.GradientDescent,
+        optimise.ConjugateGradient,
         optimise.Adam,
         optimise.LBFGS,
         optimise.LevenbergMarquardt,
         optimise.StochasticDescent,
     ),
     optimise.Parametrisation: (optimise.Linear, optimise.Greedy, optimise.SVF, optimise.BSpline, optimise.Smoothed),
-    Stage: (AlignCentres, Search, Nudge, ConvexSearch, Optimise, Settle, SplineFinish, Symmetric, Unfold, Predict),
+    Stage: (
+        AlignCentres,
+        Search,
+        Nudge,
+        ConvexSearch,
+        BlockMatching,
+        Optimise,
+        Settle,
+        SplineFinish,
+        Symmetric,
+        Unfold,
+        Predict,
+    ),
     energy.Similarity: (
         energy.MSE,
         energy.NCC,
