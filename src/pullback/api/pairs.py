@@ -51,12 +51,10 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
         initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
         fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
         moving_mask: the same for the moving image, on its own grid.
-        also: further pairs (fixed, moving) that terms of the recipe compare, by name: other sequences, or label maps
-            (`Labels`, or anything where a term with `SoftDice` names them). Each on a grid of its own.
+        also: further pairs (fixed, moving) that terms compare, by name: other sequences, or label maps, on any grid.
         masks: by name, for terms that ask for one: (fixed, moving), either of them None for all of it.
         landmarks: (fixed, moving), each Points, a file, or (n, D) world mm; a third thing is sigma_mm, one for each.
-        surfaces: points on a surface or contour of both, in no order: (fixed, moving), or such pairs by name; each as
-            landmarks are given, or a mesh file (.vtk, .ply).
+        surfaces: (fixed, moving) points on a surface of both, in no order, or such pairs by name; also .vtk and .ply.
         device: auto, cpu, cuda or mps.
         threads: number of CPU threads; as many as torch takes by default.
         seed: of every random choice; the same seed on the same machine gives the same bits.

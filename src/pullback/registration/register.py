@@ -81,7 +81,6 @@ def register(  # noqa: PLR0913 - the same as the front door
         transform = outcome.transform
         if not outcome.status.ok:
             break
-    outcomes[0] = replace(outcomes[0], notes=(*m.notes, *outcomes[0].notes))
     judge = _judge(recipe)
     similarity = NCC() if judge is None else judge.energy.similarity
     path = (start, *(outcome.transform for outcome in outcomes))
@@ -94,7 +93,7 @@ def register(  # noqa: PLR0913 - the same as the front door
     status = _status(_ended(outcomes), quality, similarity)
     if status is Status.diverged and recipe.stages[len(outcomes) - 1].finishes:
         status = _status(_ended(outcomes), _unfinished(quality, seen, path), similarity)
-    at_home = _at_home(outcomes, fixed)
+    at_home = _at_home(outcomes, fixed, m.notes)
     return Registration(fixed, moving, at_home[-1].transform, status, at_home, quality, recipe)
 
 
@@ -162,10 +161,11 @@ def _first_meeting(pair: Pair, path: tuple[Transform, ...]) -> Transform:
     return next((t for t in path if shared(pair, t) >= LEAST_OVERLAP), path[-1])
 
 
-def _at_home(outcomes: list[Outcome], fixed: Image) -> tuple[Outcome, ...]:
-    """With transforms on the device of the images that were given, whatever computed them."""
+def _at_home(outcomes: list[Outcome], fixed: Image, notes: tuple[str, ...]) -> tuple[Outcome, ...]:
+    """With transforms on the device of the images that were given, and notes on their preparation before all others."""
     home = fixed.data.device
-    return tuple(replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes)
+    first, *others = (replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes)
+    return replace(first, notes=(*notes, *first.notes)), *others
 
 
 def _unfinished(quality: Quality, seen: Compared, path: tuple[Transform, ...]) -> Quality:
