@@ -83,15 +83,15 @@ def _check(what: str, points: Points, dimension: int) -> None:
 
 def _thin(points: Points, device: str) -> Points:
     """One point of each cell of a lattice, as fine as leaves few enough of them."""
-    world = points.world
+    world = every = points.world.cpu()
     if len(world) > MOST_POINTS:
         size = world.amax(dim=0) - world.amin(dim=0)
         step = max(float(size.max()) / MOST_POINTS, 1e-6)
         while len(world) > MOST_POINTS:
-            cells = ((points.world - points.world.amin(dim=0)) / step).floor().long()
+            cells = ((every - every.amin(dim=0)) / step).floor().long()
             radix = int(cells.max()) + 1
             _, cell = torch.unique((cells * radix ** torch.arange(cells.shape[1])).sum(dim=1), return_inverse=True)
             order = torch.arange(len(cell))
             first = torch.full((int(cell.max()) + 1,), len(cell)).scatter_reduce_(0, cell, order, "amin")
-            world, step = points.world[first.sort().values], step * COARSER
+            world, step = every[first.sort().values], step * COARSER
     return Points(world.to(device))
