@@ -75,8 +75,9 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
         raise InputError(f"the recipe {recipe.name!r} compares landmarks, and none were given; give "
                          "landmarks=(fixed, moving) (--fixed-points and --moving-points)")  # fmt: skip
     if further.landmarks is not None and not points:
-        raise InputError(f"landmarks were given, but the recipe {recipe.name!r} compares none; add a term with "
-                         "LandmarkDistance to it (Recipe.adding, or its YAML file), or leave them out")  # fmt: skip
+        raise InputError(f"landmarks were given, but the recipe {recipe.name!r} compares none; add a term to "
+                         "it (Recipe.adding, or --term '{similarity: {kind: LandmarkDistance}, weight: 0.002}'), or "
+                         "leave them out")  # fmt: skip
     _check_surfaces(recipe, found, further.surfaces)
     given = [(f"the images {name!r}", image.dimension) for name, pair in further.also.items() for image in pair]
     given += [(f"the mask {name!r}", m.dimension) for name, pair in further.masks.items() for m in pair if m]
@@ -95,8 +96,9 @@ def _check_surfaces(recipe: Recipe, similarities: list[Similarity], surfaces: Su
         raise InputError(f"the recipe {recipe.name!r} compares surfaces, and none were given; give surfaces={{name: "
                          "(fixed points, moving points)} (--surface NAME=FIXED,MOVING)")  # fmt: skip
     if given and not wanted:
-        raise InputError(f"surfaces were given, but the recipe {recipe.name!r} compares none; add a term with "
-                         "SurfaceDistance to it (Recipe.adding, or its YAML file), or leave them out")  # fmt: skip
+        raise InputError(f"surfaces were given, but the recipe {recipe.name!r} compares none; add a term to "
+                         "it (Recipe.adding, or --term '{similarity: {kind: SurfaceDistance}, weight: 0.01}'), or "
+                         "leave them out")  # fmt: skip
     missing, idle = sorted(wanted - given - {None}, key=str), sorted(given - wanted)
     if missing:
         raise InputError(f"the recipe {recipe.name!r} compares the surface {missing[0]!r}, not among what was given "
