@@ -25,6 +25,7 @@ from pullback.image import Image
 from pullback.optimise import (
     LBFGS,
     Adam,
+    ConjugateGradient,
     GradientDescent,
     Level,
     LevenbergMarquardt,
@@ -47,6 +48,7 @@ OPTIMISERS: dict[str, tuple[Optimiser, int | None]] = {
     "descent, Wolfe": (GradientDescent(step_voxels=4.0, line_search="wolfe"), None),
     "Adam 0.1": (Adam(step_voxels=0.1), None),
     "Adam 0.3": (Adam(step_voxels=0.3), None),
+    "conjugate gradients": (ConjugateGradient(), None),
     "L-BFGS": (LBFGS(), None),
     "Levenberg-Marquardt": (LevenbergMarquardt(), None),
     "stochastic, 2000 places": (StochasticDescent(step_voxels=1.0), 2000),

@@ -13,6 +13,7 @@ from pullback.errors import RecipeError
 from pullback.optimise import (
     LBFGS,
     Adam,
+    ConjugateGradient,
     GradientDescent,
     LevenbergMarquardt,
     Linear,
@@ -31,6 +32,7 @@ OPTIMISERS = {
     "nesterov": GradientDescent(step_voxels=0.5, momentum=0.7, nesterov=True),
     "armijo": GradientDescent(step_voxels=4.0, smallest=1e-5, line_search="armijo"),
     "wolfe": GradientDescent(step_voxels=4.0, smallest=1e-5, line_search="wolfe"),
+    "conjugate": ConjugateGradient(smallest=1e-5),
     "adam": Adam(step_voxels=0.1),
     "l-bfgs": LBFGS(),
     "levenberg-marquardt": LevenbergMarquardt(),
@@ -46,6 +48,7 @@ NEAR = {
     "nesterov": 0.2,
     "armijo": 0.1,
     "wolfe": 0.1,
+    "conjugate": 0.01,
     "adam": 0.3,
     "l-bfgs": 1e-3,
     "levenberg-marquardt": 1e-3,

@@ -22,6 +22,9 @@ SPACE = Space.of_array((3, 4, 5), 1.5)
 IMAGE = Image(torch.arange(60.0).reshape(1, 3, 4, 5), SPACE)
 FLAT = Image(torch.arange(20.0).reshape(1, 4, 5), Space.of_array((4, 5)))
 FIELD = Affine.translation([1, 2, 3]) @ Displacement(torch.ones(3, 3, 4, 5), SPACE)
+VTK = b"# vtk DataFile Version 3.0\nSPACE=RAS\nBINARY\nDATASET POLYDATA\nPOINTS 3 float\n"
+PLY = (b"ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\n"
+       b"property float z\nend_header\n")  # fmt: skip
 
 MAKERS: dict[str, Callable[[Path], object]] = {
     **{name: lambda p: io.write_image(IMAGE, p) for name in ("a.nii", "a.nii.gz", "a.mha", "a.nrrd")},
@@ -29,6 +32,8 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     **{name: lambda p: io.write_transform(FIELD, p, onto=SPACE) for name in ("t.h5", "t.nii.gz")},
     **{name: lambda p: io.write_transform(Affine.translation([1, 2, 3]), p) for name in ("t.tfm", "t.mat")},
     **{name: lambda p: io.write_points(Points(torch.ones(3, 3)), p) for name in ("p.csv", "p.fcsv", "p.mrk.json")},
+    "p.vtk": lambda p: p.write_bytes(VTK + np.arange(9, dtype=">f4").tobytes()),
+    "p.ply": lambda p: p.write_bytes(PLY + np.arange(9, dtype="<f4").tobytes()),
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pullback.errors import RecipeError
 from pullback.optimise import (
     LBFGS,
     Adam,
+    ConjugateGradient,
     GradientDescent,
     Level,
     LevenbergMarquardt,
@@ -22,6 +23,7 @@ OPTIMISERS = {
     "nesterov": (GradientDescent(step_voxels=0.5, momentum=0.8, nesterov=True), None),
     "wolfe": (GradientDescent(step_voxels=4.0, line_search="wolfe"), None),
     "adam": (Adam(step_voxels=0.1), None),
+    "conjugate": (ConjugateGradient(), None),
     "l-bfgs": (LBFGS(), None),
     "levenberg-marquardt": (LevenbergMarquardt(), None),
     "levenberg-marquardt at random places": (LevenbergMarquardt(), 1500),

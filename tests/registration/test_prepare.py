@@ -6,7 +6,7 @@ import torch
 from pullback.errors import InputError
 from pullback.image import Image
 from pullback.registration import Prepare, Prepared
-from pullback.registration.prepare import percentiles
+from pullback.registration.percentiles import percentiles
 from pullback.space import Space
 
 SPACE = Space.of_array((40, 50))

@@ -59,7 +59,9 @@ def test_identical_images_have_nothing_to_gain(result):
 
 
 def test_a_huge_deformation_is_not_a_huge_shift(result, bump):
-    assert titles(result(PLAIN, bump(PLAIN, 12.0)), grave=True) == ["Huge deformation"]
+    bent = result(PLAIN, bump(PLAIN, 12.0))
+    assert titles(bent, grave=True) == ["Huge deformation"]
+    assert [remark.title for remark in bent.remarks if remark.grave] == ["Huge deformation"]  # without a report too
     assert titles(result(PLAIN, Affine.translation([12.0, 0.0])), grave=True) == []
 
 

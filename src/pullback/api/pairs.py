@@ -10,7 +10,7 @@ from typing import Any
 from pullback import io
 from pullback.api.inputs import Imageable, read_pair
 from pullback.api.settings import chosen_device, find_recipe, provenance_of, settings
-from pullback.energy import Landmarks
+from pullback.energy import Landmarks, Surfaces
 from pullback.errors import noted
 from pullback.image import Image
 from pullback.registration import Recipe, Registration, Suggestion, saved
@@ -35,6 +35,7 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
     also: Mapping[str, tuple[Imageable, Imageable]] | None = None,
     masks: Mapping[str, tuple[Imageable | None, Imageable | None]] | None = None,
     landmarks: Landmarks | Sequence[Any] | None = None,
+    surfaces: Surfaces | Mapping[str, Any] | Sequence[Any] | None = None,
     device: str = "auto",
     threads: int | None = None,
     seed: int = 0,
@@ -50,10 +51,10 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
         initial: fixed world -> moving world, as known so far: a transform, or a file that holds one.
         fixed_mask: how much each fixed voxel counts, on its grid: 0 not at all, 1 (and any label above) fully.
         moving_mask: the same for the moving image, on its own grid.
-        also: further pairs (fixed, moving) that terms of the recipe compare, by name: other sequences, or label maps
-            (`Labels`, or anything where a term with `SoftDice` names them). Each on a grid of its own.
+        also: further pairs (fixed, moving) that terms compare, by name: other sequences, or label maps, on any grid.
         masks: by name, for terms that ask for one: (fixed, moving), either of them None for all of it.
         landmarks: (fixed, moving), each Points, a file, or (n, D) world mm; a third thing is sigma_mm, one for each.
+        surfaces: (fixed, moving) points on a surface of both, in no order, or such pairs by name; also .vtk and .ply.
         device: auto, cpu, cuda or mps.
         threads: number of CPU threads; as many as torch takes by default.
         seed: of every random choice; the same seed on the same machine gives the same bits.
@@ -75,7 +76,7 @@ def register(  # noqa: PLR0913 - the front door: what most callers leave out has
     known = None if recipe == AUTO else find_recipe(recipe)  # before anything is read: a name may be mistyped
     with noted() as notes:
         (f, m), own = read_pair(fixed, moving, fixed_mask, moving_mask)
-        further = given(also or {}, masks or {}, landmarks)
+        further = given(also or {}, masks or {}, landmarks, surfaces)
     start, device = _start(initial), chosen_device(device)
     known, begun, why = _suited(f, m, start, own, threads) if known is None else (known, None, {})
     with settings(threads, seed):

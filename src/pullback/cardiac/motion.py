@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pullback.evaluate.deformation import jacobian_map
-from pullback.registration.prepare import percentiles
+from pullback.registration.percentiles import percentiles
 from pullback.space import Space
 from pullback.typing import Batch, Field, Float, Shaped, Tensor
 

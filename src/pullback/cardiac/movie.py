@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from pullback import io
 from pullback.image import Labels
-from pullback.registration.prepare import percentiles
+from pullback.registration.percentiles import percentiles
 from pullback.typing import Float, Tensor
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullback import api, io
@@ -13,6 +13,7 @@ from pullback.image import Image, Labels, Points
 from pullback.io.images.read import open_image
 from pullback.registration import Recipe, Registration, saved
 from pullback.registration.folder import EXTRAS
+from pullback.registration.recipe_changes import changed
 from pullback.registration.recipes import learned
 from pullback.registration.saved import RESULT
 from pullback.transforms import Transform
@@ -32,6 +33,7 @@ class Job:
         also: further pairs of images, by the name under which the recipe knows them.
         masks: pairs of masks, likewise.
         landmarks: files of the fixed and the moving points that belong together.
+        surfaces: points on surfaces of both images, by name.
         labels: of the moving image, by the name of the file to write.
         points: of the fixed image, with the file they came from, by the name of the file to write.
         displacement: whether to write the displacement field.
@@ -48,6 +50,7 @@ class Job:
     also: dict[str, tuple[Image, Image]]
     masks: dict[str, tuple[Image | None, Image | None]]
     landmarks: tuple[Points, Points] | None
+    surfaces: dict[str, tuple[Points, Points]]
     labels: dict[str, Labels]
     points: dict[str, tuple[Points, Path]]
     displacement: bool
@@ -97,6 +100,7 @@ def read_job(options: Namespace) -> Job:
         {name: (io.read_image(f), io.read_image(m)) for name, (f, m) in named_pairs(options.also, "also").items()},
         {name: (_read(f), _read(m)) for name, (f, m) in named_pairs(options.mask, "mask", optional=True).items()},
         _landmarks(options),
+        {name: (io.read_points(f), io.read_points(m)) for name, (f, m) in _surface_files(options).items()},
         {name: _labels(path, frames["moving"]) for name, path in label_files.items()},
         {name: (io.read_points(path), path) for name, path in point_files.items()},
         options.displacement,
@@ -104,7 +108,7 @@ def read_job(options: Namespace) -> Job:
         _origins(options, frames),
     )
     _check(job, label_files, point_files)
-    return job
+    return job if recipe != api.AUTO or not (options.set or options.term) else _suited(job, options)
 
 
 def _recipe(options: Namespace) -> Recipe | str:
@@ -113,9 +117,18 @@ def _recipe(options: Namespace) -> Recipe | str:
     if options.model is None:
         if options.finetune is not None:
             raise InputError("--finetune refines the answer of a network; give one with --model")
-        return api.AUTO if auto else api.find_recipe(options.recipe)
-    fallback = api.find_recipe("default" if auto else options.recipe)
+        return api.AUTO if auto else changed(api.find_recipe(options.recipe), options.set, options.term)
+    fallback = changed(api.find_recipe("default" if auto else options.recipe), options.set, options.term)
     return learned(options.model, finetune=options.finetune, fallback=fallback)
+
+
+def _suited(job: Job, options: Namespace) -> Job:
+    """The job with the recipe that suits its images, changed as asked for."""
+    found = api.suggest(
+        job.fixed, job.moving, initial=job.initial, fixed_mask=job.fixed_mask, moving_mask=job.moving_mask
+    )
+    recipe = changed(api.find_recipe(found.recipe), options.set, options.term)
+    return replace(job, recipe=recipe, origins=job.origins | {"chosen": str(found)})
 
 
 def _names(paths: Iterable[Path], ending: str) -> dict[str, Path]:
@@ -164,6 +177,10 @@ def _landmarks(options: Namespace) -> tuple[Points, Points] | None:
     return io.read_points(files[0]), io.read_points(files[1])
 
 
+def _surface_files(options: Namespace) -> dict[str, tuple[Path, Path]]:
+    return named_pairs(options.surface, "surface")
+
+
 def _labels(path: Path, frame: int | None) -> Labels:
     """Labels of one image, or of a series in time of which the moving image is a frame."""
     return io.read_labels(path, frame=frame if open_image(path).frames > 1 else None)
@@ -174,6 +191,7 @@ def _spare_inputs(options: Namespace, written: list[str]) -> None:
     inputs += [options.fixed_points, options.moving_points]
     inputs += [path for pair in named_pairs(options.also, "also").values() for path in pair]
     inputs += [path for pair in named_pairs(options.mask, "mask", optional=True).values() for path in pair]
+    inputs += [path for pair in _surface_files(options).values() for path in pair]
     for path in filter(None, (*inputs, *options.labels, *options.points)):
         if path.name in written and path.parent.resolve() == options.out.resolve():
             raise InputError(f"{path} would be overwritten by the result; choose another folder for --out")

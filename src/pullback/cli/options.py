@@ -50,6 +50,15 @@ def how_to_run(parser: argparse.ArgumentParser) -> Group:
     return run
 
 
+def changes(group: Group | argparse.ArgumentParser) -> None:
+    """The options of every command that changes a recipe without a file."""
+    group.add_argument("--set", metavar="PLACE=VALUE", action="append", default=[], help="a value of the recipe, named "
+                       "as `pullback recipe show` nests it: --set prepare.flatten_mm=40, "
+                       "--set stages.1.schedule.tolerance=1e-3 (repeatable)")  # fmt: skip
+    group.add_argument("--term", metavar="YAML", action="append", default=[], help="a further term in what is "
+                       "minimised: --term '{similarity: {kind: MSE}, weight: 0.1}' (repeatable)")  # fmt: skip
+
+
 def keep_inputs(inputs: Iterable[Path | None], folder: Path, names: Iterable[str]) -> None:
     """Refuse a folder in which a result would overwrite an input.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from pullback.cli.options import Parser, UsageError, file
+from pullback.cli.options import Parser, UsageError, changes, file
 
 EXAMPLES = """
 pullback recipe list
 pullback recipe show deformable > mine.yaml
 pullback recipe show mine.yaml   (checks it, and shows every value that it leaves to the default)
+pullback recipe show rigid --set prepare.flatten_mm=40 --out mine.yaml
 pullback recipe suggest fixed.nii.gz moving.nii.gz
 """
 
@@ -21,6 +22,7 @@ def parser() -> Parser:
     p.add_argument("what", choices=("list", "show", "suggest"), help="list their names, show one of them as "
                    "YAML, or tell which one `register` takes for two images by itself, and why")  # fmt: skip
     p.add_argument("names", metavar="NAME", nargs="*", help="the recipe to show, or a YAML file; or the two images")
+    changes(p)
     p.add_argument("--out", metavar="FILE", type=file, help="write it there (default: print it)")
     return p
 
@@ -30,6 +32,7 @@ def run(options: Namespace) -> int:
     _check(options)
     from pullback import api, io
     from pullback.registration import recipe_file
+    from pullback.registration.recipe_changes import changed
     from pullback.registration.recipes import DEFAULT, RECIPES
 
     if options.what == "list":
@@ -42,7 +45,7 @@ def run(options: Namespace) -> int:
     elif options.what == "suggest":
         text = f"{api.suggest(*options.names)}\n"
     else:
-        text = recipe_file.to_yaml(api.find_recipe(options.names[0]))
+        text = recipe_file.to_yaml(changed(api.find_recipe(options.names[0]), options.set, options.term))
     if options.out is None:
         sys.stdout.write(text)
     else:
@@ -53,6 +56,8 @@ def run(options: Namespace) -> int:
 
 def _check(options: Namespace) -> None:
     """Raise a UsageError unless there are as many names as asked for."""
+    if options.what != "show" and (options.set or options.term):
+        raise UsageError(f"--set and --term change a recipe that is shown; {options.what} takes neither")
     given, wanted = len(options.names), {"list": 0, "show": 1, "suggest": 2}[options.what]
     if given == wanted:
         return

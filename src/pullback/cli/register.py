@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from dataclasses import replace
 
-from pullback.cli.options import Parser, UsageError, file, how_to_run, whole
+from pullback.cli.options import Parser, UsageError, changes, file, how_to_run, whole
 from pullback.cli.progress import progress
 from pullback.errors import noted
 
@@ -17,6 +17,7 @@ pullback register cine.nii.gz cine.nii.gz --fixed-frame 0 --moving-frame 9 --out
 pullback register ct.nii.gz mr.nii.gz --out result/ --recipe multimodal --fixed-mask body.nii.gz
 pullback register ed.nii.gz es.nii.gz --out result/ --model run/model.safetensors --finetune 50
 pullback register fixed.nii.gz moving.nii.gz --out result/ --recipe mine.yaml   (pullback recipe show deformable)
+pullback register fixed.nii.gz moving.nii.gz --out result/ --recipe rigid --set prepare.flatten_mm=40
 """
 IMAGES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".png", ".npy", ".tif", ".tiff", ".dcm")
 
@@ -33,6 +34,7 @@ def parser() -> Parser:
     how = p.add_argument_group("how to register")
     how.add_argument("--recipe", metavar="NAME|FILE.yaml", default="auto", help="what to do, see `pullback recipe "
                      "list` (default: auto, what suits the images, see `pullback recipe suggest`)")  # fmt: skip
+    changes(how)
     how.add_argument("--model", metavar="FILE", type=file, help="a trained network (pullback train), or heart-2d: its "
                      "answer is checked, and the recipe runs instead where it is not to be trusted")  # fmt: skip
     how.add_argument("--finetune", metavar="N", type=whole, help="refine the network's answer by N steps of the "
@@ -47,6 +49,9 @@ def parser() -> Parser:
     for side, which in (("fixed", "FIXED"), ("moving", "MOVING")):
         how.add_argument(f"--{side}-points", metavar="CSV", type=file, help=f"landmarks in {which} (world mm) that the "
                          "recipe compares, in the same order for both")  # fmt: skip
+    how.add_argument("--surface", metavar="NAME=FIXED,MOVING", action="append", default=[], help="points on a "
+                     "surface or contour of both images (.vtk, .ply, .csv, ...), in no order, that the recipe compares "
+                     "(repeatable)")  # fmt: skip
     for name, what in (("frame", "both images"), ("fixed-frame", "FIXED"), ("moving-frame", "MOVING")):
         how.add_argument(f"--{name}", metavar="N", type=whole, help=f"which frame of {what} to take, from 0")
 
@@ -80,6 +85,7 @@ def run(options: Namespace) -> int:
             result = api.register(
                 job.fixed, job.moving, job.recipe, initial=job.initial, fixed_mask=job.fixed_mask,
                 moving_mask=job.moving_mask, also=job.also, masks=job.masks, landmarks=job.landmarks,
+                surfaces=job.surfaces or None,
                 device=options.device, threads=options.threads, seed=options.seed, watch=watch,
             )  # fmt: skip
         result = replace(result, provenance=result.provenance | job.origins | ({"warnings": notes} if notes else {}))

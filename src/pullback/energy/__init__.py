@@ -33,9 +33,11 @@ from pullback.energy.similarity import (
     RobustDifference,
     Similarity,
     SoftDice,
+    SurfaceDistance,
     Term,
     WeightedSum,
 )
+from pullback.energy.surfaces import Surfaces
 
 __all__ = [
     "LNCC",
@@ -67,6 +69,8 @@ __all__ = [
     "Similarity",
     "Sobolev",
     "SoftDice",
+    "SurfaceDistance",
+    "Surfaces",
     "Term",
     "TotalVariation",
     "WeightedSum",

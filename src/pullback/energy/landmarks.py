@@ -20,6 +20,7 @@ class Landmarks:
         moving: in the moving world, mm.
         sigma_mm: (n,), how far each may be off by a slip of the hand; None where all are as sure as the measure that
             compares them says.
+        counts: (n,), how much each counts in a mean; None for all alike.
 
     Raises:
         InputError: there are not as many of one as of the other, none at all, or they are not finite numbers.
@@ -33,6 +34,7 @@ class Landmarks:
     fixed: Points
     moving: Points
     sigma_mm: Float[Tensor, " n"] | None = None
+    counts: Float[Tensor, " n"] | None = None
 
     def __post_init__(self) -> None:
         here, there = self.fixed.world, self.moving.world

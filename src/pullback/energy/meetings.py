@@ -1,4 +1,4 @@
-"""Meetings: an energy of many terms in the middle, each with its own images, mask and weight, and landmarks."""
+"""Meetings: an energy of many terms in the middle, each with its own images, mask and weight; and of points."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from pullback.energy.felt import carried_along
 from pullback.energy.landmarks import Landmarks
 from pullback.energy.meeting import Meeting, Side
 from pullback.energy.pair import Key
-from pullback.energy.part import judged, spread
+from pullback.energy.part import judged, spread, suiting
 from pullback.energy.regulariser import regions
-from pullback.energy.similarity import LandmarkDistance
-from pullback.energy.terms import grouped
+from pullback.energy.similarity import LandmarkDistance, SurfaceDistance
+from pullback.energy.similarity.surface_distance import nearest_pairs
+from pullback.energy.surfaces import Surfaces
+from pullback.energy.terms import compares_points, grouped, seen_surfaces
 from pullback.errors import InputError
+from pullback.image import Points
 from pullback.space import Space
 from pullback.transforms import Affine, Transform, split
 from pullback.transforms.apply import reading
@@ -69,14 +72,8 @@ class LandmarkMeeting:
 
     @torch.no_grad()
     def _middle(self, *halves: Transform) -> PointsTensor:
-        """Half way between where the one half and the other lead from, by a few fixed-point iterations."""
-        found = []
-        for half, carry, back, landmarks in zip(halves, self.carries, self._backs, self._worlds, strict=True):
-            world = landmarks.to(torch.float64 if isinstance(half, Affine) else torch.float32)  # no copy of its field
-            place = back(world)
-            for _ in range(ROUNDS):
-                place = place - ((carry @ half).move(place) - world) @ back.linear.T.to(place)
-            found.append(place)
+        """Half way between where the one half and the other lead from."""
+        found = [led_back(*side) for side in zip(self._worlds, halves, self.carries, self._backs, strict=True)]
         return (found[0] + found[1]) / 2
 
     def _loss(self, halves: tuple[Transform, ...], places: tuple[PointsTensor, ...]) -> Float[Tensor, ""]:
@@ -95,10 +92,67 @@ class LandmarkMeeting:
 
     @cached_property
     def _backs(self) -> tuple[Affine, Affine]:
-        """From either world to the middle, without deformations."""
-        few = self.space.resized([min(n, 8) for n in self.space.shape])
-        one, other = (split(carry, few)[0].inverse() for carry in self.carries)
-        return one, other
+        return backs(self.carries, self.space)
+
+
+def backs(carries: tuple[Transform, Transform], space: Space) -> tuple[Affine, Affine]:
+    """From either world to the middle, without deformations."""
+    few = space.resized([min(n, 8) for n in space.shape])
+    one, other = (split(carry, few)[0].inverse() for carry in carries)
+    return one, other
+
+
+@torch.no_grad()
+def led_back(points: PointsTensor, half: Transform, carry: Transform, back: Affine) -> PointsTensor:
+    """Where in the middle the points of a world come from, by a few fixed-point iterations."""
+    world = suiting(points, half)
+    place = back(world)
+    for _ in range(ROUNDS):
+        place = place - ((carry @ half).move(place) - world) @ back.linear.T.to(place)
+    return place
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceMeeting:
+    """weight x how far apart surfaces lie in the middle.
+
+    Points are first led back to the middle, where the nearest are told to belong together; then they are landmarks.
+
+    Attributes:
+        similarity: how a distance is judged.
+        surfaces: points on those of the fixed and of the moving world.
+        carries: of both sides, as in `Side`.
+        space: the grid in the middle.
+        weight: what one unit of the loss counts.
+    """
+
+    similarity: SurfaceDistance
+    surfaces: Surfaces
+    carries: tuple[Transform, Transform]
+    space: Space
+    weight: float = 1.0
+
+    def loss(self, to_fixed: Transform, to_moving: Transform) -> Float[Tensor, ""]:
+        """See `Meeting`."""
+        return self._matched(to_fixed, to_moving).loss(to_fixed, to_moving)
+
+    def loss_and_forces(self, to_fixed: Transform, to_moving: Transform) -> tuple[float, Float[Tensor, "2 d *spatial"]]:
+        """See `Meeting`."""
+        return self._matched(to_fixed, to_moving).loss_and_forces(to_fixed, to_moving)
+
+    def _matched(self, *halves: Transform) -> LandmarkMeeting:
+        """The landmarks that the surfaces are at the moment."""
+        here, there, counts = [], [], []
+        towards = backs(self.carries, self.space)
+        for pair in self.surfaces.named.values():
+            worlds = [points.world for points in pair]
+            middle = [led_back(*side) for side in zip(worlds, halves, self.carries, towards, strict=True)]
+            mine, others, count = nearest_pairs(middle[0], middle[1])
+            here.append(pair[0].world[mine])
+            there.append(pair[1].world[others])
+            counts.append(count)
+        pairs = Landmarks(Points(torch.cat(here)), Points(torch.cat(there)), counts=torch.cat(counts))
+        return LandmarkMeeting(self.similarity.of_pairs, pairs, self.carries, self.space, self.weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +160,10 @@ class Meetings:
     """The sum of several meetings, of the same halves.
 
     Attributes:
-        parts: of images, the first with the regulariser, and of landmarks.
+        parts: of images, the first with the regulariser, of landmarks, and of surfaces.
     """
 
-    parts: tuple[Meeting | LandmarkMeeting, ...]
+    parts: tuple[Meeting | LandmarkMeeting | SurfaceMeeting, ...]
 
     def loss(self, to_fixed: Transform, to_moving: Transform) -> Float[Tensor, ""]:
         """See `Meeting`."""
@@ -125,7 +179,12 @@ class Meetings:
 
 
 def meetings(
-    energy: Energy, sides: Sides, space: Space, landmarks: Landmarks | None, settle: Callable[[Meeting], Meeting]
+    energy: Energy,
+    sides: Sides,
+    space: Space,
+    landmarks: Landmarks | None,
+    settle: Callable[[Meeting], Meeting],
+    surfaces: Surfaces | None = None,
 ) -> Meetings:
     """What an energy compares in the middle.
 
@@ -135,14 +194,19 @@ def meetings(
         space: the grid in the middle.
         landmarks: for terms that compare those.
         settle: what becomes of each meeting of images before the loop: see `Meeting.described`.
+        surfaces: for terms that compare those.
 
     Raises:
-        InputError: a term compares landmarks that are not there, or there are but landmarks and a regulariser.
+        InputError: a term compares points that are not there, or all terms do and there is a regulariser.
     """
-    found: list[Meeting | LandmarkMeeting] = []
+    found: list[Meeting | LandmarkMeeting | SurfaceMeeting] = []
     main = sides[None, None]
     within = () if energy.regulariser is None else regions(energy.regulariser)
-    for term in sorted(grouped(energy.similarity), key=lambda t: isinstance(t.similarity, LandmarkDistance)):
+    for term in sorted(grouped(energy.similarity), key=lambda t: compares_points(t.similarity)):
+        if isinstance(term.similarity, SurfaceDistance):
+            shown, carries = seen_surfaces(surfaces, term), (main[0].carry, main[1].carry)
+            found.append(SurfaceMeeting(term.similarity, shown, carries, space, term.weight))
+            continue
         if isinstance(term.similarity, LandmarkDistance):
             if landmarks is None:
                 raise InputError("a term compares landmarks, and there are none; give landmarks=(fixed, moving)")
@@ -153,8 +217,8 @@ def meetings(
         meeting = settle(Meeting(alone, *sides[term.key], space, weight=term.weight))
         named = {} if found else {name: _region(sides[None, name], meeting.space) for name in within}
         found.append(replace(meeting, regions=named))
-    if energy.regulariser is not None and isinstance(found[0], LandmarkMeeting):
-        raise InputError("a symmetric stage with a regulariser needs a term that compares images, not landmarks alone")
+    if energy.regulariser is not None and not isinstance(found[0], Meeting):
+        raise InputError("a symmetric stage with a regulariser needs a term that compares images, not points alone")
     return Meetings(tuple(found))
 
 

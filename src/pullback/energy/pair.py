@@ -10,6 +10,7 @@ import torch
 
 from pullback import ops
 from pullback.energy.landmarks import Landmarks
+from pullback.energy.surfaces import Surfaces
 from pullback.space import Space
 from pullback.transforms import Displacement, Transform
 from pullback.transforms.apply import Reading, reading, reading_coarse
@@ -40,6 +41,7 @@ class Pair:
             and `fixed_weight` hold the values there.
         also: further pairs that terms of an energy compare, by the names of their images and mask.
         landmarks: points that belong together, for terms that compare those.
+        surfaces: points on surfaces of either image, likewise.
     """
 
     fixed: Batch
@@ -52,6 +54,7 @@ class Pair:
     scatter: Displacement | None = None
     also: Mapping[Key, Pair] = field(default_factory=dict)
     landmarks: Landmarks | None = None
+    surfaces: Surfaces | None = None
 
 
 def overlap(pair: Pair, transform: Transform) -> float:

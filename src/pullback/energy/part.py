@@ -1,4 +1,4 @@
-"""Part: one addend of an energy, with the images or landmarks that it compares."""
+"""Part: one addend of an energy, with the images, landmarks or surfaces that it compares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from pullback import ops
 from pullback.energy.landmarks import Landmarks
 from pullback.energy.pair import Pair, counted_weight, pulled, where_coarsely, where_read
-from pullback.energy.similarity import LandmarkDistance, Similarity
+from pullback.energy.similarity import LandmarkDistance, Similarity, SurfaceDistance
+from pullback.energy.surfaces import Surfaces
 from pullback.space import Space
 from pullback.transforms import Affine, Transform
 from pullback.transforms.apply import coarser
@@ -103,15 +104,58 @@ class LandmarkPart:
         return float(loss.detach()), spread(pull, points, space)
 
     def _fixed(self, transform: Transform) -> PointsTensor:
-        """In double precision where the transform is a matrix; not so where that would copy its whole field."""
-        return self.landmarks.fixed.world.to(torch.float64 if isinstance(transform, Affine) else torch.float32)
+        return suiting(self.landmarks.fixed.world, transform)
 
     def _loss(self, transform: Transform, points: PointsTensor) -> Float[Tensor, ""]:
         apart = transform.move(points) - self.landmarks.moving.world.to(points)
         return self.weight * judged(self.similarity, self.landmarks, apart)
 
 
-Part: TypeAlias = ImagePart | LandmarkPart
+@dataclass(frozen=True, eq=False)
+class SurfacePart:
+    """weight x the mean over surfaces of how far they lie apart.
+
+    Attributes:
+        similarity: how a distance is judged.
+        surfaces: points on them, on the device of the images.
+        weight: what one unit of the loss counts.
+    """
+
+    similarity: SurfaceDistance
+    surfaces: Surfaces
+    weight: float = 1.0
+
+    def loss(self, transform: Transform) -> Float[Tensor, ""]:
+        """The addend, differentiable in the transform's tensors."""
+        return self._loss(transform, suiting(self._fixed, transform))
+
+    def loss_and_force(self, transform: Transform, space: Space) -> tuple[float, Field]:
+        """See `LandmarkPart`."""
+        points = suiting(self._fixed, transform).detach().requires_grad_()
+        loss = self._loss(transform, points)
+        (pull,) = torch.autograd.grad(loss, points)
+        return float(loss.detach()), spread(pull, points, space)
+
+    @property
+    def _fixed(self) -> PointsTensor:
+        return torch.cat([fixed.world for fixed, _ in self.surfaces.named.values()])
+
+    def _loss(self, transform: Transform, points: PointsTensor) -> Float[Tensor, ""]:
+        pairs = self.surfaces.named.values()
+        moved = torch.split(transform.move(points), [len(fixed.world) for fixed, _ in pairs])
+        losses = [
+            self.similarity.loss(moving.world.T[None].to(there), there.T[None])[0]
+            for there, (_, moving) in zip(moved, pairs, strict=True)
+        ]
+        return self.weight * torch.stack(losses).mean()
+
+
+Part: TypeAlias = ImagePart | LandmarkPart | SurfacePart
+
+
+def suiting(points: PointsTensor, transform: Transform) -> PointsTensor:
+    """In double precision where the transform is a matrix; not so where that would copy its whole field."""
+    return points.to(torch.float64 if isinstance(transform, Affine) else torch.float32)
 
 
 def judged(similarity: LandmarkDistance, landmarks: Landmarks, apart: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
@@ -119,7 +163,8 @@ def judged(similarity: LandmarkDistance, landmarks: Landmarks, apart: Float[Tens
     gaps = apart.T[None]
     if landmarks.sigma_mm is not None:
         gaps = gaps * (similarity.sigma_mm / landmarks.sigma_mm).to(gaps)
-    loss: Tensor = similarity.loss(torch.zeros_like(gaps), gaps)[0]
+    counts = None if landmarks.counts is None else landmarks.counts[None, None].to(gaps)
+    loss: Tensor = similarity.loss(torch.zeros_like(gaps), gaps, counts)[0]
     return loss
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pullback.energy.pair import Key, Pair
-from pullback.energy.part import ImagePart, LandmarkPart, Part
-from pullback.energy.similarity import LandmarkDistance, Similarity, Term, WeightedSum
+from pullback.energy.part import ImagePart, LandmarkPart, Part, SurfacePart
+from pullback.energy.similarity import LandmarkDistance, Similarity, SurfaceDistance, Term, WeightedSum
+from pullback.energy.surfaces import Surfaces
 from pullback.errors import InputError
 
 MAIN: Key = (None, None)
@@ -26,13 +27,24 @@ def flat(similarity: Similarity, weight: float = 1.0) -> Iterator[Term]:
 
 def keys(similarity: Similarity) -> tuple[Key, ...]:
     """The images and masks that a measure names, each combination once, without the two images themselves."""
-    found = (term.key for term in flat(similarity) if not isinstance(term.similarity, LandmarkDistance))
+    found = (term.key for term in flat(similarity) if not compares_points(term.similarity))
     return tuple(dict.fromkeys(key for key in found if key != MAIN))
 
 
 def compares_landmarks(similarity: Similarity) -> bool:
     """Whether a measure, or a term of it, is the distance of landmarks."""
     return any(isinstance(term.similarity, LandmarkDistance) for term in flat(similarity))
+
+
+def compares_surfaces(similarity: Similarity) -> tuple[str | None, ...]:
+    """The surfaces that a measure, or terms of it, compare, by name; None where a term compares all there are."""
+    found = (term.images for term in flat(similarity) if isinstance(term.similarity, SurfaceDistance))
+    return tuple(dict.fromkeys(found))
+
+
+def compares_points(measure: Similarity) -> bool:
+    """Whether a single measure compares points, and no images."""
+    return isinstance(measure, LandmarkDistance | SurfaceDistance)
 
 
 def grouped(similarity: Similarity) -> tuple[Term, ...]:
@@ -66,7 +78,7 @@ def parts(similarity: Similarity, pair: Pair) -> tuple[Part, ...]:
 
 
 def _apart(similarity: Similarity) -> bool:
-    return isinstance(similarity, LandmarkDistance) or similarity.has_features
+    return compares_points(similarity) or similarity.has_features
 
 
 def _summed(group: list[Term], key: Key) -> Term:
@@ -77,11 +89,24 @@ def _summed(group: list[Term], key: Key) -> Term:
 
 
 def _part(term: Term, pair: Pair) -> Part:
+    if isinstance(term.similarity, SurfaceDistance):
+        return SurfacePart(term.similarity, seen_surfaces(pair.surfaces, term), term.weight)
     if not isinstance(term.similarity, LandmarkDistance):
         return ImagePart(term.similarity, _seen(pair, term.key), term.weight)
     if pair.landmarks is None:
         raise InputError("a term compares landmarks, and there are none; give landmarks=(fixed, moving)")
     return LandmarkPart(term.similarity, pair.landmarks, term.weight)
+
+
+def seen_surfaces(surfaces: Surfaces | None, term: Term) -> Surfaces:
+    """The surfaces of a term.
+
+    Raises:
+        InputError: they are not there.
+    """
+    if surfaces is None:
+        raise InputError("a term compares surfaces, and there are none; give surfaces=(fixed, moving)")
+    return surfaces.chosen(term.images)
 
 
 def _seen(pair: Pair, key: Key) -> Pair:

@@ -1,4 +1,4 @@
-"""Points: CSV with a header x,y[,z] in world RAS+ mm, and 3D Slicer's .fcsv and .mrk.json."""
+"""Points: CSV with a header x,y[,z] in world RAS+ mm, 3D Slicer's .fcsv and .mrk.json, and the points of meshes."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ import torch
 
 from pullback.errors import FileFormatError, InputError
 from pullback.image import Points
-from pullback.io import slicer_points
+from pullback.io import meshes, slicer_points
 from pullback.io.atomic import atomic, full_suffix
 from pullback.io.image_file import reading
 
@@ -18,6 +18,7 @@ AXES = ("x", "y", "z")
 SIGMA = "sigma_mm"
 LARGEST = 1 << 28
 SUFFIXES = (".csv", ".fcsv", ".mrk.json", ".json")
+MESHES = {".vtk": meshes.parse_vtk, ".ply": meshes.parse_ply}
 
 
 def read_points(path: str | os.PathLike[str]) -> Points:
@@ -25,7 +26,8 @@ def read_points(path: str | os.PathLike[str]) -> Points:
 
     Args:
         path: .csv whose first line names the columns x, y and, in 3D, z (others are ignored), in RAS+ mm; or a 3D
-            Slicer .fcsv or .mrk.json, whose own coordinate system is respected.
+            Slicer .fcsv or .mrk.json, whose own coordinate system is respected; or a mesh, .vtk (legacy) or .ply, of
+            which the points are taken, in LPS mm unless it says SPACE=RAS.
 
     Raises:
         FileFormatError: the file is missing, has no such columns, or holds something that is not a finite number.
@@ -39,8 +41,8 @@ def read_points(path: str | os.PathLike[str]) -> Points:
     """
     name = os.fspath(path)
     with reading(name):
-        text = _text(Path(name))
-        world = _PARSERS[_format(name)](text)
+        mesh = MESHES.get(Path(name).suffix.lower())
+        world = _PARSERS[_format(name)](_text(Path(name))) if mesh is None else mesh(_bytes(Path(name)))
         if not np.isfinite(world).all():
             raise FileFormatError("it holds coordinates that are not finite numbers")
         return Points(torch.from_numpy(world))
@@ -88,7 +90,7 @@ def write_points(points: Points, path: str | os.PathLike[str], like: str | os.Pa
     world = points.numpy()
     kind = _format(os.fspath(path), InputError)
     kept = None
-    if like is not None:
+    if like is not None and Path(like).suffix.lower() not in MESHES:
         with reading(os.fspath(like)):
             kept = _text(Path(like)) if _format(os.fspath(like)) == kind else None
     try:
@@ -103,14 +105,19 @@ def _format(name: str, error: type[InputError] = FileFormatError) -> str:
     suffix = full_suffix(name)
     suffix = suffix if suffix in SUFFIXES else Path(name).suffix.lower()
     if suffix not in SUFFIXES:
-        raise error(f"'{suffix}' is no point format that pullback knows; use .csv, .fcsv or .mrk.json: {name}")
+        meshes = " (meshes are read, not written)" if suffix in MESHES else ""
+        raise error(f"'{suffix}' is no point format that pullback knows; use .csv, .fcsv or .mrk.json{meshes}: {name}")
     return ".mrk.json" if suffix == ".json" else suffix
 
 
 def _text(path: Path) -> str:
+    return _bytes(path).decode("utf-8-sig", "replace")
+
+
+def _bytes(path: Path) -> bytes:
     if path.stat().st_size > LARGEST:
         raise FileFormatError("the file is too large to be a list of points")
-    return path.read_bytes().decode("utf-8-sig", "replace")
+    return path.read_bytes()
 
 
 def _parse_csv(text: str) -> np.ndarray:

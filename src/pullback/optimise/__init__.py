@@ -9,6 +9,7 @@ from pullback.optimise.objective import Objective
 from pullback.optimise.optimiser import (
     LBFGS,
     Adam,
+    ConjugateGradient,
     GradientDescent,
     LevenbergMarquardt,
     Optimiser,
@@ -32,6 +33,7 @@ __all__ = [
     "SVF",
     "Adam",
     "BSpline",
+    "ConjugateGradient",
     "GradientDescent",
     "Greedy",
     "Level",

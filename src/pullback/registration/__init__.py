@@ -3,7 +3,7 @@
 from pullback.registration import recipes
 from pullback.registration.finishing import Settle, SoftSpline, SplineFinish, Unfold
 from pullback.registration.further import Further
-from pullback.registration.initialisation import AlignCentres, ConvexSearch, Nudge, Search
+from pullback.registration.initialisation import AlignCentres, BlockMatching, ConvexSearch, Nudge, Search
 from pullback.registration.outcome import Outcome, Step
 from pullback.registration.predict import Predict
 from pullback.registration.prepare import Prepare, Prepared
@@ -16,6 +16,7 @@ from pullback.registration.symmetric import Symmetric
 
 __all__ = [
     "AlignCentres",
+    "BlockMatching",
     "ConvexSearch",
     "Further",
     "Nudge",

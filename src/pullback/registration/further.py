@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeAlias
 
-from pullback.energy import Landmarks, RegulariserTerm, Similarity
-from pullback.energy.terms import compares_landmarks, flat, keys
+from pullback.energy import Landmarks, RegulariserTerm, Similarity, Surfaces
+from pullback.energy.terms import compares_landmarks, compares_surfaces, flat, keys
 from pullback.errors import InputError
 from pullback.image import Image, Labels
 from pullback.optimise import Sliding
@@ -25,16 +25,18 @@ class Further:
         also: by name, further images of the fixed and of the moving world, each on a grid of its own.
         masks: by name, where the fixed and where the moving world counts, each on its own grid; None for all of it.
         landmarks: points that belong together.
+        surfaces: points on surfaces of both images, in no order.
     """
 
     also: Mapping[str, tuple[Shown, Shown]] = field(default_factory=dict)
     masks: Mapping[str, tuple[Image | None, Image | None]] = field(default_factory=dict)
     landmarks: Landmarks | None = None
+    surfaces: Surfaces | None = None
 
     @property
     def named(self) -> bool:
         """Whether there is anything."""
-        return bool(self.also or self.masks or self.landmarks)
+        return bool(self.also or self.masks or self.landmarks or self.surfaces)
 
 
 def similarities(value: Any) -> Iterator[Similarity]:
@@ -87,14 +89,37 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
         raise InputError(f"the recipe {recipe.name!r} compares landmarks, and none were given; give "
                          "landmarks=(fixed, moving) (--fixed-points and --moving-points)")  # fmt: skip
     if further.landmarks is not None and not points:
-        raise InputError(f"landmarks were given, but the recipe {recipe.name!r} compares none; add a term with "
-                         "LandmarkDistance to it (Recipe.adding, or its YAML file), or leave them out")  # fmt: skip
+        raise InputError(f"landmarks were given, but the recipe {recipe.name!r} compares none; add a term to "
+                         "it (Recipe.adding, or --term '{similarity: {kind: LandmarkDistance}, weight: 0.002}'), or "
+                         "leave them out")  # fmt: skip
+    _check_surfaces(recipe, found, further.surfaces)
     given = [(f"the images {name!r}", image.dimension) for name, pair in further.also.items() for image in pair]
     given += [(f"the mask {name!r}", m.dimension) for name, pair in further.masks.items() for m in pair if m]
     given += [("the landmarks", further.landmarks.fixed.dimension)] if further.landmarks else []
+    given += [("the surfaces", further.surfaces.dimension)] if further.surfaces else []
     for what, has in given:
         if has != dimension:
             raise InputError(f"{what} are {has}D but the two images to register are {dimension}D")
+
+
+def _check_surfaces(recipe: Recipe, similarities: list[Similarity], surfaces: Surfaces | None) -> None:
+    """Whether terms and what was given name the same surfaces."""
+    wanted = {name for similarity in similarities for name in compares_surfaces(similarity)}
+    given = set() if surfaces is None else set(surfaces.named)
+    if wanted and not given:
+        raise InputError(f"the recipe {recipe.name!r} compares surfaces, and none were given; give surfaces={{name: "
+                         "(fixed points, moving points)} (--surface NAME=FIXED,MOVING)")  # fmt: skip
+    if given and not wanted:
+        raise InputError(f"surfaces were given, but the recipe {recipe.name!r} compares none; add a term to "
+                         "it (Recipe.adding, or --term '{similarity: {kind: SurfaceDistance}, weight: 0.01}'), or "
+                         "leave them out")  # fmt: skip
+    missing, idle = sorted(wanted - given - {None}, key=str), sorted(given - wanted)
+    if missing:
+        raise InputError(f"the recipe {recipe.name!r} compares the surface {missing[0]!r}, not among what was given "
+                         f"({', '.join(sorted(given))}); give --surface {missing[0]}=FIXED,MOVING")  # fmt: skip
+    if idle and None not in wanted:
+        raise InputError(f"the surface {idle[0]!r} was given, but no term of the recipe {recipe.name!r} names it; add "
+                         "one, or one without a name for all of them, or leave it out")  # fmt: skip
 
 
 def of_labels(recipe: Recipe, name: str) -> bool:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 
 from pullback import ops
 from pullback.energy.landmarks import Landmarks
 from pullback.energy.pair import Key
+from pullback.energy.surfaces import Surfaces
 from pullback.errors import InputError
 from pullback.image import Image
 from pullback.registration.flatten import flattened
+from pullback.registration.match_histograms import matched
+from pullback.registration.percentiles import percentiles
 from pullback.space import Space
 from pullback.typing import Batch, Float, Tensor
 
 MOSTLY = 0.5
 """A mask over more than this share of its image cuts something out of it; over less, it chooses a region."""
 LEAST_WEIGHT = 1e-3
-ENOUGH = 1_000_000
-"""So many values tell a percentile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,8 @@ class Prepared:
         weight: (1, 1, *space.shape) in [0, 1], its mask; None where every voxel counts.
         also: further images of the same world, by the names of images and mask under which terms of a recipe know them.
         landmarks: points of the fixed image and their partners; held by the fixed image.
+        surfaces: points on surfaces of both images, likewise.
+        notes: what was done to it that people should know; held by the moving image.
     """
 
     data: Batch
@@ -41,6 +43,8 @@ class Prepared:
     weight: Batch | None = None
     also: Mapping[Key, Prepared] = field(default_factory=dict)
     landmarks: Landmarks | None = None
+    surfaces: Surfaces | None = None
+    notes: tuple[str, ...] = ()
 
     def on_level(self, space: Space) -> Prepared:
         """The same image on a coarser grid over the same field of view.
@@ -69,11 +73,15 @@ class Prepare:
         flatten_mm: divide by the mean brightness within about this distance, for images with strong shading (coils,
             bias fields) whose contrasts differ: mutual information needs one brightness to mean one tissue. 40 suits
             hearts and heads; null for not at all.
+        match_histograms: bend the brightness of the moving image until its histogram is the fixed image's, of what is
+            not background: for MSE and RobustDifference of one contrast whose gain is not a plain factor. Not for two
+            contrasts, whose histograms say nothing of each other.
     """
 
     low_percentile: float = 0.1
     high_percentile: float = 99.8
     flatten_mm: float | None = None
+    match_histograms: bool = False
 
     def pair(
         self, fixed: Image, moving: Image, fixed_mask: Image | None, moving_mask: Image | None, device: str
@@ -95,16 +103,16 @@ class Prepare:
         """
         both = fixed_mask is not None and moving_mask is not None
         f = self._run(fixed, fixed_mask, device, "fixed", both)
-        return f, self._run(moving, moving_mask, device, "moving", both)
+        m = self._run(moving, moving_mask, device, "moving", both)
+        return f, _like(m, f, both) if self.match_histograms else m
 
     def _run(self, image: Image, mask: Image | None, device: str, name: str, both: bool) -> Prepared:
         data, weight, counted = image.data.to(device, torch.float32), None, None
         if mask is not None:
             weight = mask.data[:1].to(device, torch.float32).clamp(0, 1)[None]
-            inside = weight[0, 0] > 0
-            if not bool(inside.any()):
+            if not bool((weight > 0).any()):
                 raise InputError(f"the {name} mask is empty; give one with at least one voxel above 0")
-            counted = inside if both or float(inside.float().mean()) > MOSTLY else None
+            counted = _counted(weight, both)
         names = [name] if len(data) == 1 else [f"{name} (channel {c + 1})" for c in range(len(data))]
         channels = [self._scaled(channel, counted, n) for channel, n in zip(data, names, strict=True)]
         if self.flatten_mm is not None:
@@ -124,13 +132,19 @@ class Prepare:
         return (channel - low).div_(high - low).clamp_(0, 1)
 
 
-def percentiles(values: Tensor, wanted: tuple[float, ...]) -> list[float]:
-    """Percentiles of the values, each the value of one of them; of millions, those of an even share of them."""
-    flat = values.detach().flatten()
-    few = flat[:: max(1, flat.numel() // ENOUGH) | 1]  # an odd step does not stay in one column
-    ranks = [round((few.numel() - 1) * p / 100) for p in wanted]
-    if few.device.type == "cuda":  # there sorting takes less than the way to the CPU
-        found: list[float] = few.sort().values[ranks].tolist()
-        return found
-    sorted_there = np.partition(few.cpu().numpy(), ranks)
-    return [float(sorted_there[rank]) for rank in ranks]
+def _counted(weight: Batch | None, both: bool) -> Tensor | None:
+    """The voxels that tell of an image's brightness; None for all. A region chosen in one image alone does not."""
+    if weight is None:
+        return None
+    inside = weight[0, 0] > 0
+    return inside if both or float(inside.float().mean()) > MOSTLY else None
+
+
+def _like(moving: Prepared, fixed: Prepared, both: bool) -> Prepared:
+    """The moving image with the fixed one's histogram, channel by channel."""
+    counted = [_counted(image.weight, both) for image in (moving, fixed)]
+    channels = [matched(m, f, *counted) for m, f in zip(moving.data[0], fixed.data[0], strict=True)]
+    data = torch.stack(channels)[None]
+    change = float((data - moving.data).abs().mean())
+    note = f"histogram matched to the fixed image's: brightness changed by {100 * change:.1f} % of its range on average"
+    return replace(moving, data=data, notes=(*moving.notes, note))

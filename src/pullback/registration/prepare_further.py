@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import torch
 
-from pullback.energy import Landmarks
+from pullback.energy import Landmarks, Surfaces
 from pullback.energy.pair import Key
 from pullback.energy.terms import keys
 from pullback.errors import InputError, PullbackWarning
@@ -20,6 +20,8 @@ from pullback.registration.recipe import Recipe
 from pullback.space import Space
 from pullback.transforms import Affine, resample
 
+MOSTLY_INSIDE = 0.5
+"""Surfaces of which a smaller part lies within their image are not placed in its world."""
 MOST_LABELS = 64
 """A label map becomes a channel for each label; one with more labels is a parcellation, or no label map."""
 
@@ -32,7 +34,7 @@ def prepare_further(recipe: Recipe, further: Further, main: tuple[Image, Image],
 
     Args:
         recipe: what will be done.
-        further: images, masks and landmarks, by name.
+        further: images, masks, landmarks and surfaces, by name.
         main: the fixed and the moving image.
         masks: theirs.
         device: where the stages will run.
@@ -44,7 +46,10 @@ def prepare_further(recipe: Recipe, further: Further, main: tuple[Image, Image],
     named = [key for similarity in similarities(recipe) for key in keys(similarity)]
     wanted: dict[Key, None] = dict.fromkeys((*named, *((None, mask) for mask in regions(recipe, further.masks))))
     pairs = {key: _pair(recipe, further, key, main, masks, device) for key in wanted}
+    surfaces = None if further.surfaces is None else further.surfaces.thinned(device)
+    _warn_of_strays(surfaces, main)
     fixed = replace(fixed, also={key: f for key, (f, _) in pairs.items()}, landmarks=_on(further.landmarks, device))
+    fixed = replace(fixed, surfaces=surfaces)
     return fixed, replace(moving, also={key: m for key, (_, m) in pairs.items()})
 
 
@@ -120,6 +125,21 @@ def _weight(own: Image | None, named: Image | None, space: Space, what: str) -> 
     there = Image(named.data[:1].to(torch.float32).clamp(0, 1), named.space)
     laid = there if there.space.same_as(space) else resample(there, Affine.identity(space.dimension), space)
     return laid if own is None else Image(laid.data * own.data[:1].clamp(0, 1), space)
+
+
+def _warn_of_strays(surfaces: Surfaces | None, main: tuple[Image, Image]) -> None:
+    """Points of another coordinate system, the commonest mistake with meshes, lie elsewhere."""
+    for name, pair in {} if surfaces is None else surfaces.named.items():
+        for side, points, image in zip(("fixed", "moving"), pair, main, strict=True):
+            at = image.space.to_voxels(points.world.cpu())
+            wide = torch.tensor([n > 1 for n in image.space.shape])
+            low, high = at >= -0.5, at <= torch.tensor(image.space.shape) - 0.5
+            share = float((low & high)[:, wide].all(dim=1).float().mean())
+            if share < MOSTLY_INSIDE:
+                text = (f"of the {side} surface {name!r}, {100 * share:.0f} % of the points lie within the {side} "
+                        "image; are they of this image, in RAS mm (a mesh: in what its SPACE says, else LPS)?"
+                )  # fmt: skip
+                warnings.warn(text, PullbackWarning, stacklevel=3)
 
 
 def _on(landmarks: Landmarks | None, device: str) -> Landmarks | None:

@@ -104,6 +104,10 @@ RANGES = {
     "most_percent": Range(0, 100),
     "sure_score": Range(0, 10),
     "rival": SHARE,
+    "block_voxels": Range(2, 64),
+    "reach_voxels": Range(1, 32),
+    "kept_blocks": Range(0, 1, low_open=True),
+    "kept_matches": Range(0, 1, low_open=True),
 }
 """By the name of the field, which means the same wherever it occurs."""
 

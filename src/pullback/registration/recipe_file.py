@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar, Union
 from pullback import energy, optimise
 from pullback.errors import RecipeError
 from pullback.registration.finishing import Settle, SoftSpline, SplineFinish, Unfold
-from pullback.registration.initialisation import AlignCentres, ConvexSearch, Nudge, Search
+from pullback.registration.initialisation import AlignCentres, BlockMatching, ConvexSearch, Nudge, Search
 from pullback.registration.predict import Predict
 from pullback.registration.recipe import Recipe
 from pullback.registration.stage import Optimise, Stage
@@ -29,6 +29,7 @@ from pullback.registration.symmetric import Symmetric
 KINDS: dict[type, tuple[type, ...]] = {
     optimise.Optimiser: (
         optimise.GradientDescent,
+        optimise.ConjugateGradient,
         optimise.Adam,
         optimise.LBFGS,
         optimise.LevenbergMarquardt,
@@ -48,6 +49,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         Search,
         Nudge,
         ConvexSearch,
+        BlockMatching,
         Optimise,
         Settle,
         SoftSpline,
@@ -70,6 +72,7 @@ KINDS: dict[type, tuple[type, ...]] = {
         energy.RobustDifference,
         energy.SoftDice,
         energy.LandmarkDistance,
+        energy.SurfaceDistance,
         energy.WeightedSum,
     ),
     energy.Regulariser: (
@@ -124,7 +127,7 @@ def read_as(wanted: type[T], path: str | Path) -> T:
         RecipeError: as for `read`.
     """
     try:
-        return build(wanted, _parse(_text(Path(path))))
+        return build(wanted, parse(_text(Path(path))))
     except RecipeError as error:
         raise RecipeError(f"the recipe {path}: {error}") from error
 
@@ -142,7 +145,7 @@ def _text(path: Path) -> str:
         raise RecipeError(f"it cannot be read: {error.strerror or error}") from error
 
 
-def _parse(text: str) -> Any:
+def parse(text: str) -> Any:
     """YAML to dictionaries and lists, without what can hide a mistake (a key twice) or fill the memory (aliases)."""
     import yaml  # noqa: PLC0415 - only those who read a file pay for the parser
 

@@ -90,7 +90,7 @@ def register(  # noqa: PLR0913 - the same as the front door
     status = _status(_ended(outcomes), quality, similarity)
     if status is Status.diverged and recipe.stages[len(outcomes) - 1].finishes:
         status = _status(_ended(outcomes), _unfinished(quality, seen, path), similarity)
-    at_home = _at_home(outcomes, fixed)
+    at_home = _at_home(outcomes, fixed, m.notes)
     told = shared_information(seen_by_both(fixed, moving, at_home[-1].transform, fixed_mask, moving_mask))
     quality = replace(quality, shared_information=told)
     return Registration(fixed, moving, at_home[-1].transform, status, at_home, quality, recipe)
@@ -182,10 +182,11 @@ def _first_meeting(pair: Pair, path: tuple[Transform, ...]) -> Transform:
     return next((t for t in path if shared(pair, t) >= LEAST_OVERLAP), path[-1])
 
 
-def _at_home(outcomes: list[Outcome], fixed: Image) -> tuple[Outcome, ...]:
-    """With transforms on the device of the images that were given, whatever computed them."""
+def _at_home(outcomes: list[Outcome], fixed: Image, notes: tuple[str, ...]) -> tuple[Outcome, ...]:
+    """With transforms on the device of the images that were given, and notes on their preparation before all others."""
     home = fixed.data.device
-    return tuple(replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes)
+    first, *others = (replace(outcome, transform=on_device(outcome.transform, home)) for outcome in outcomes)
+    return replace(first, notes=(*notes, *first.notes)), *others
 
 
 def _unfinished(quality: Quality, seen: Compared, path: tuple[Transform, ...]) -> Quality:

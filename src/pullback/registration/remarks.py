@@ -13,7 +13,7 @@ from pullback.registration.registration import Quality, Registration, Remark
 from pullback.registration.stage import Optimise
 from pullback.registration.symmetric import Symmetric
 from pullback.space import Space
-from pullback.transforms import Affine, Composite, Halfway, Transform
+from pullback.transforms import Affine, Composite, Halfway, Transform, split
 from pullback.transforms.composite import chain
 
 LOW_OVERLAP, LEAST_OVERLAP = 0.7, 0.3
@@ -23,6 +23,8 @@ IDENTICAL = 1e-3
 FAR_SHARE, FAR_DEFORMATION_SHARE = 0.5, 0.15
 """Parts of the field of view; farther displacements and deformations are seldom right."""
 MOST_FOLDING_PERCENT = 0.5
+LOOK_VOXELS = 48
+"""Along each axis at most, of the grid on which a deformation is looked up."""
 TAME_VOLUME = (0.1, 8.0)
 """Local volume changes within these factors are nothing to wonder at."""
 TAME_SCALE = (0.7, 1.43)
@@ -44,8 +46,9 @@ def remarks(registration: Registration, deformation_mm: float | None = None) -> 
 
     Args:
         registration: the result.
-        deformation_mm: the farthest that anything is bent; None for a linear transform, or where it is not known.
+        deformation_mm: the farthest that anything is bent; looked up on a coarse grid where it is not given.
     """
+    deformation_mm = _bent_mm(registration) if deformation_mm is None else deformation_mm
     found = [
         *_on_stages(registration),
         *_on_headers(registration),
@@ -157,6 +160,13 @@ def _volume(transform: Transform) -> float:
     if isinstance(parts[0], Halfway):
         return _volume(parts[0].to_moving) / _volume(parts[0].to_fixed)
     return math.prod(float(torch.linalg.det(part.linear)) for part in parts if isinstance(part, Affine))
+
+
+def _bent_mm(registration: Registration) -> float | None:
+    """About how far the transform moves anything beside its matrix; None for a matrix alone."""
+    space = registration.fixed.space
+    _, field = split(registration.transform, space.resized([min(n, LOOK_VOXELS) for n in space.shape]))
+    return None if field is None else float(field.norm(dim=0).max())
 
 
 def _on_distances(registration: Registration, deformation_mm: float | None) -> Iterator[Remark]:

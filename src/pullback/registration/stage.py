@@ -327,10 +327,10 @@ def at_level(fixed: Prepared, moving: Prepared, level: Level, keys: tuple[Key, .
     """
     spacing_mm = level.spacing_mm(fixed.space)
     pair = _shrunk(fixed, moving, spacing_mm)
-    if not fixed.also and fixed.landmarks is None:
+    if not fixed.also and fixed.landmarks is None and fixed.surfaces is None:
         return pair
     also = {key: _shrunk(fixed.also[key], moving.also[key], spacing_mm) for key in keys if key in fixed.also}
-    return replace(pair, also=also, landmarks=fixed.landmarks)
+    return replace(pair, also=also, landmarks=fixed.landmarks, surfaces=fixed.surfaces)
 
 
 def _shrunk(fixed: Prepared, moving: Prepared, spacing_mm: float) -> Pair:

@@ -51,7 +51,7 @@ class Symmetric(Stage):
 
     Attributes:
         model: what each half is: Linear, Greedy, SVF, TimeVaryingVelocity, Smoothed or BSpline.
-        energy: what is minimised in the middle: its terms may name further images, masks and landmarks.
+        energy: what is minimised in the middle: its terms may name further images, masks, landmarks and surfaces.
         optimiser: how.
         schedule: at which resolutions, for how long; voxels are the mean of both images' finest.
         samples: at how many random places of the middle grid to compare, at most; at every voxel if None. For models
@@ -134,7 +134,7 @@ class Symmetric(Stage):
             scatter = places(grid, self.samples, device)
             return replace(met, space=scatter.space, scatter=scatter)
 
-        meeting = meetings(self.energy, sides, grid, fixed.landmarks, settle)
+        meeting = meetings(self.energy, sides, grid, fixed.landmarks, settle, fixed.surfaces)
 
         def forces(p: Params) -> tuple[float, Tensor]:
             loss, both = meeting.loss_and_forces(*model.halves(p))

@@ -24,6 +24,7 @@ SIMILARITIES = {
     "RobustDifference": "robust difference",
     "SoftDice": "overlap of labels",
     "LandmarkDistance": "distance of landmarks",
+    "SurfaceDistance": "distance of surfaces",
     "WeightedSum": "a weighted sum",
 }
 

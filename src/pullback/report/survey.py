@@ -11,7 +11,7 @@ import torch
 from pullback import ops
 from pullback.image import Image
 from pullback.registration import Registration
-from pullback.registration.prepare import percentiles
+from pullback.registration.percentiles import percentiles
 from pullback.space import Space
 from pullback.transforms import Affine, Transform, resample, split
 from pullback.transforms.apply import reading

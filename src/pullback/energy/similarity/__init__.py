@@ -14,6 +14,7 @@ from pullback.energy.similarity.regional_mutual_information import RegionalMutua
 from pullback.energy.similarity.robust_difference import RobustDifference
 from pullback.energy.similarity.similarity import Similarity
 from pullback.energy.similarity.soft_dice import SoftDice
+from pullback.energy.similarity.surface_distance import SurfaceDistance
 from pullback.energy.similarity.weighted_sum import Term, WeightedSum
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "RobustDifference",
     "Similarity",
     "SoftDice",
+    "SurfaceDistance",
     "Term",
     "WeightedSum",
 ]

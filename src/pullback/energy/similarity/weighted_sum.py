@@ -18,7 +18,7 @@ class Term:
         similarity: how unlike the images are.
         weight: what one unit of its loss counts.
         images: the name of a further pair of images (of `register(..., also=...)`, or `--also NAME=FIXED,MOVING`); null
-            for the two images that are registered.
+            for the two images that are registered. Of a term with `SurfaceDistance`, the name of a surface.
         mask: the name of a mask (of `register(..., masks=...)`, or `--mask NAME=FIXED,MOVING`) outside of which nothing
             counts for this term; null for none but the images' own.
 
