@@ -261,3 +261,11 @@ def test_what_somebody_else_put_there_in_the_meantime_is_kept(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["other"]
+
+
+def test_a_result_of_before_a_figure_was_known_is_read(folder, tmp_path):
+    quality = json.loads((folder / "result" / "result.json").read_text())["quality"]
+    del quality["shared_information"]
+    loaded = pb.load(edited(folder, tmp_path, quality=quality))
+    assert math.isnan(loaded.quality.shared_information)
+    assert "Little in common" not in [remark.title for remark in loaded.remarks]

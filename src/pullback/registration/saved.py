@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -188,7 +188,8 @@ def _outcome(stage: dict[str, Any], transform: Transform) -> Outcome:
 
 
 def _numbers(tree: dict[str, Any]) -> dict[str, float]:
-    return {f.name: _number(tree[f.name]) for f in fields(Quality)}
+    """The figures; one that has a default may be missing: earlier versions did not write it."""
+    return {f.name: _number(tree[f.name]) for f in fields(Quality) if f.default is MISSING or f.name in tree}
 
 
 def _number(value: float | None) -> float:
