@@ -64,6 +64,9 @@ def test_masks_say_what_counts(pair):
     for given in ({"fixed_mask": mask}, {"moving_mask": mask}):
         part = seen_by_both(pair.fixed, pair.fixed, Affine.identity(2), **given)
         assert 0.3 * whole.shape[1] < part.shape[1] < 0.7 * whole.shape[1]
+    colour = Image(half.repeat(3, 1, 1), pair.fixed.space)  # a mask that was painted: its first channel counts
+    painted = seen_by_both(pair.fixed, pair.fixed, Affine.identity(2), fixed_mask=colour, moving_mask=colour)
+    assert torch.equal(painted, part)
 
 
 def test_a_registration_tells_it(pair):

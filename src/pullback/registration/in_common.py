@@ -50,9 +50,9 @@ def seen_by_both(
     space = fixed.space.resized(tuple(min(n, most) for n in fixed.space.shape))
     here = on_device(Affine.identity(fixed.dimension), fixed.data.device)
     a, b = _read(fixed, here, space), _read(moving, transform, space)
-    known = _read(_whole(moving) if moving_mask is None else moving_mask, transform, space) > KNOWN
+    known = _read(_first(moving, 1.0) if moving_mask is None else _first(moving_mask), transform, space) > KNOWN
     if fixed_mask is not None:
-        known = known & (_read(fixed_mask, here, space) > KNOWN)
+        known = known & (_read(_first(fixed_mask), here, space) > KNOWN)
     known = known.repeat(fixed.channels)
     return torch.stack([a[known], b[known]])
 
@@ -112,8 +112,10 @@ def _entropy(counts: Tensor) -> float:
     return float(-(shares * shares.log()).sum())
 
 
-def _whole(image: Image) -> Image:
-    return Image(torch.ones_like(image.data[:1]), image.space)
+def _first(image: Image, value: float | None = None) -> Image:
+    """The first channel alone, which is what counts of a mask; or as much of one value."""
+    channel = image.data[:1]
+    return Image(channel if value is None else torch.full_like(channel, value), image.space)
 
 
 def _read(image: Image, transform: Transform, space: Space) -> Tensor:
