@@ -56,6 +56,8 @@ def test_terms_are_added_as_recipe_adding_does():
         (["prepare.flaten_mm=3"], [], "there is no 'flaten_mm' here; there is low_percentile, high_percentile"),
         (["stages.9.name=a"], [], "there is no item '9' here; there are 2, numbered from 0"),
         (["stages.first.name=a"], [], "there is no item 'first'"),
+        (["stages.--1.name=a"], [], "there is no item '--1'"),
+        (["stages.\u00b2.name=a"], [], "there is no item '\u00b2'"),
         (["name.first=a"], [], "'first' would stand inside of 'affine'"),
         (["prepare.flatten_mm=0.1"], [], "prepare.flatten_mm must be at least 1"),
         (["prepare.match_histograms=3"], [], "prepare.match_histograms must be true or false; got 3"),

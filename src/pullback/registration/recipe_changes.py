@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +56,6 @@ def _found(tree: Any, key: str, place: str) -> str | int:
         return key
     if not isinstance(tree, list):
         raise RecipeError(f"{place}: {key!r} would stand inside of {tree!r:.40}, which holds no further values")
-    if not key.lstrip("-").isdigit() or not -len(tree) <= int(key) < len(tree):
+    if not re.fullmatch("-?[0-9]{1,9}", key) or not -len(tree) <= int(key) < len(tree):
         raise RecipeError(f"{place}: there is no item {key!r} here; there are {len(tree)}, numbered from 0")
     return int(key)
