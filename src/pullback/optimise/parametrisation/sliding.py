@@ -89,7 +89,7 @@ class Sliding(Parametrisation):
         if not 0 < float(inside.mean()) < 1:
             what = "nothing" if float(inside.mean()) == 0 else "all"
             raise InputError(f"the mask {self.within!r} holds {what} of the fixed image, so nothing can slide along "
-                             "its border; give the mask of an organ")  # fmt: skip
+                             "its border; give the mask of an organ of the fixed image")  # fmt: skip
         two = params.values if _sides(params) else torch.stack([params.values] * 2)
         return replace(params, values=two, border=Border.of(inside, params.space, self.smooth_update_voxels))
 
