@@ -70,7 +70,7 @@ def test_everything_named_is_compared_and_told(run, words, files, tmp_path):
         ((), ("--also", "labels=a.nii"), "file names without commas; got 'labels=a.nii'"),
         ((), ("--also", "labels=a.nii,b.nii"), "--also labels is given twice"),
         ((), ("--mask", "heart=,"), "NAME=,MOVING"),
-        (("--recipe",), (), "no term of the recipe 'deformable' names it"),
+        (("--recipe",), (), "the recipe 'deformable' does not name it"),
     ],
 )
 def test_what_does_not_meet_is_one_line_and_nothing_is_written(run, words, tmp_path, drop, add, message):

@@ -180,8 +180,8 @@ def test_starts_may_be_compared_by_what_is_named(nothing, grid):
         ),
         ({}, (Term(MSE(), mask="heart"),), r"the mask 'heart', not among .* masks=\{'heart'.*--mask heart="),
         ({}, (MARKS,), r"compares landmarks, and none were given.*--fixed-points"),
-        ({"also": {"t1": "pair"}}, (Term(MSE()),), "images 't1' was given, but no term of the recipe 'mine' names it"),
-        ({"masks": {"m": (None, None)}}, (Term(MSE()),), "mask 'm' was given, but no term"),
+        ({"also": {"t1": "pair"}}, (Term(MSE()),), "images 't1' was given, but the recipe 'mine' does not name it"),
+        ({"masks": {"m": (None, None)}}, (Term(MSE()),), "mask 'm' was given, but the recipe"),
         ({"landmarks": "marks"}, (Term(MSE()),), "landmarks were given, but the recipe 'mine' compares none"),
         ({"also": {"labels": "deep"}}, (LABELS,), "images 'labels' are 3D but the two images to register are 2D"),
         ({"also": {"labels": 7}}, (LABELS,), r"also\['labels'\] must be two things, \(fixed, moving\); got a int"),
@@ -221,3 +221,22 @@ def test_adding_terms_keeps_the_rest():
     assert before.adding(LABELS, last=1).stages[:-1] == before.stages[:-1]
     with pytest.raises(RecipeError, match="no stage that minimises"):
         Recipe("start", "", (AlignCentres(), Search())).adding(LABELS)
+
+
+def test_points_take_no_mask(two):
+    masked = recipe(Term(MSE()), Term(LandmarkDistance(), 0.01, mask="heart"))
+    points = torch.zeros(1, 2)
+    with pytest.raises(InputError, match="compares points under the mask 'heart'; points are not masked"):
+        pb.register(*two, masked, landmarks=(points, points))
+
+
+def test_a_mistyped_mask_is_told_the_names_that_are_known(two):
+    mask = Image(torch.ones_like(two[0].data), two[0].space)
+    with pytest.raises(InputError, match=r"does not name it \(it knows lung\)"):
+        pb.register(*two, "lung-ct", masks={"lungs": (mask, None)})
+
+
+@pytest.mark.parametrize("term", [MARKS, LABELS, Term(MSE(), mask="heart")])
+def test_a_group_refuses_what_it_cannot_compare(two, term):
+    with pytest.raises(RecipeError, match="a group compares its images alone"):
+        pb.register_group(list(two), recipe(Term(NCC()), term))

@@ -105,7 +105,7 @@ def _format(name: str, error: type[InputError] = FileFormatError) -> str:
     suffix = full_suffix(name)
     suffix = suffix if suffix in SUFFIXES else Path(name).suffix.lower()
     if suffix not in SUFFIXES:
-        meshes = " (meshes are read, not written)" if suffix in MESHES else ""
+        meshes = " (meshes are read, not written)" if suffix in MESHES else ", or to read .vtk or .ply"
         raise error(f"'{suffix}' is no point format that pullback knows; use .csv, .fcsv or .mrk.json{meshes}: {name}")
     return ".mrk.json" if suffix == ".json" else suffix
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeAlias
 
 from pullback.energy import Landmarks, RegulariserTerm, Similarity, Surfaces
-from pullback.energy.terms import compares_landmarks, compares_surfaces, flat, keys
+from pullback.energy.terms import compares_landmarks, compares_points, compares_surfaces, flat, keys
 from pullback.errors import InputError
 from pullback.image import Image, Labels
 from pullback.optimise import Sliding
@@ -68,6 +68,17 @@ def regions(value: Any, given: Iterable[str] = ()) -> Iterator[str]:
                 yield from regions(part, given)
 
 
+def beds(value: Any) -> Iterator[str]:
+    """The masks along which a model of a recipe would let things slide if they were given, by name."""
+    if isinstance(value, Sliding) and value.optional:
+        yield value.within
+    if is_dataclass(value):
+        for f in fields(value):
+            item = getattr(value, f.name)
+            for part in item if isinstance(item, tuple) else (item,):
+                yield from beds(part)
+
+
 def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
     """Whether the recipe and what was given name the same things.
 
@@ -75,6 +86,7 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
         InputError: something is named that was not given, or given and named nowhere, or of another dimension.
     """
     found = list(similarities(recipe))
+    _check_point_terms(recipe, found)
     wanted = [key for similarity in found for key in keys(similarity)]
     _match(recipe, "images", {images for images, _ in wanted if images}, further.also, "also")
     _match(
@@ -83,6 +95,7 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
         {mask for _, mask in wanted if mask} | set(regions(recipe, further.masks)),
         further.masks,
         "masks",
+        optional=beds(recipe),
     )
     points = any(compares_landmarks(similarity) for similarity in found)
     if points and further.landmarks is None:
@@ -100,6 +113,14 @@ def check_further(recipe: Recipe, further: Further, dimension: int) -> None:
     for what, has in given:
         if has != dimension:
             raise InputError(f"{what} are {has}D but the two images to register are {dimension}D")
+
+
+def _check_point_terms(recipe: Recipe, similarities: list[Similarity]) -> None:
+    """Whether terms that compare points ask for what only images have."""
+    for term in (term for similarity in similarities for term in flat(similarity)):
+        if compares_points(term.similarity) and term.mask is not None:
+            raise InputError(f"the recipe {recipe.name!r} has a term that compares points under the mask "
+                             f"{term.mask!r}; points are not masked: leave out those that shall not count")  # fmt: skip
 
 
 def _check_surfaces(recipe: Recipe, similarities: list[Similarity], surfaces: Surfaces | None) -> None:
@@ -128,11 +149,15 @@ def of_labels(recipe: Recipe, name: str) -> bool:
     return any(term.images == name and term.similarity.of_labels for term in terms)
 
 
-def _match(recipe: Recipe, what: str, wanted: Iterable[str], given: Iterable[str], option: str) -> None:
-    for name in sorted(set(wanted) - set(given)):
+def _match(
+    recipe: Recipe, what: str, wanted: set[str], given: Iterable[str], option: str, optional: Iterable[str] = ()
+) -> None:
+    for name in sorted(wanted - set(given)):
         flag = f"--{option.removesuffix('s')} {name}=FIXED,MOVING"
         raise InputError(f"the recipe {recipe.name!r} compares the {what} {name!r}, not among what was given; give "
                          f"{option}={{{name!r}: (fixed, moving)}} ({flag})")  # fmt: skip
-    for name in sorted(set(given) - set(wanted)):
-        raise InputError(f"the {what} {name!r} was given, but no term of the recipe {recipe.name!r} names it; add a "
-                         f"term with {what}={name!r} (Recipe.adding, or its YAML file), or leave it out")  # fmt: skip
+    for name in sorted(set(given) - wanted):
+        named = ", ".join(sorted({*wanted, *optional}))
+        known = f" (it knows {named})" if named else ""
+        raise InputError(f"the {what} {name!r} was given, but the recipe {recipe.name!r} does not name it{known}; add "
+                         f"a term with {what}={name!r} (Recipe.adding, or its YAML file), or leave it out")  # fmt: skip

@@ -12,12 +12,14 @@ from pullback import ops
 from pullback.energy import Energy
 from pullback.energy.felt import carried_along
 from pullback.energy.regulariser import deformations, penalty
+from pullback.energy.terms import MAIN, compares_points, flat
 from pullback.errors import InputError, RecipeError
 from pullback.evaluate.deformation import jacobian_map
 from pullback.image import Image
 from pullback.optimise import Level, Objective, Params, Status, minimise
 from pullback.optimise.schedule import level_shape
 from pullback.registration.check import check
+from pullback.registration.further import similarities
 from pullback.registration.group.cost import GroupCost
 from pullback.registration.group.group import Group
 from pullback.registration.group.joint import Joint
@@ -97,6 +99,9 @@ def _check(
         raise InputError(f"the mask lies on {mask.space!r}, not on the common grid; resample it onto that first")
     if not stages:
         raise RecipeError(f"the recipe {recipe.name!r} has no stage that optimises; a group needs at least one")
+    if any(term.key != MAIN or compares_points(term.similarity) for s in similarities(recipe) for term in flat(s)):
+        raise RecipeError(f"the recipe {recipe.name!r} compares points, or images or masks by name; a group compares "
+                          "its images alone: leave those terms out")  # fmt: skip
 
 
 def _status(status: Status, transforms: Sequence[Transform], space: Space) -> Status:
