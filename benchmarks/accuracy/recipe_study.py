@@ -42,12 +42,21 @@ TISSUE = 0.15
 
 @dataclass(frozen=True)
 class Kind:
-    """Cases of one kind, the recipes that they are given, and whether the way back is asked for."""
+    """Cases of one kind.
+
+    Attributes:
+        title: what they are.
+        cases: how to make them.
+        recipes: that they are given.
+        back: whether the way back is asked for, too.
+        masked: whether the fixed image comes with a mask of where errors are measured.
+    """
 
     title: str
     cases: Callable[[], Iterator[Case]]
     recipes: tuple[str, ...]
     back: bool = False
+    masked: bool = False
 
 
 def oasis(turned: bool = False) -> Iterator[Case]:
@@ -109,7 +118,7 @@ def known(image: Image, truth: Transform, seed: int) -> Case:
     return Case(pair.fixed, pair.moving, truth=truth, mask=clean > TISSUE * clean.max())
 
 
-def lungs() -> Iterator[Case]:
+def lungs(wall_mm: float) -> Iterator[Case]:
     """A chest CT (moving) and the same breathed out (fixed): the base rises by 20, 30, 40 mm; ribs and spine stay."""
     home = DATA / "elastix" / "Testing"
     image = labelled_pairs.read_quietly(home / "Baselines" / "3DCT_lung.mha")
@@ -117,7 +126,7 @@ def lungs() -> Iterator[Case]:
     space = image.space
     ct = Image(image.data.float().clamp(-1000, 500) + 1000, space)
     for seed, rise in enumerate((20.0, 30.0, 40.0)):
-        field = breath(inside, space, rise)
+        field = breath(inside, space, rise, wall_mm)
         truth = Displacement(field, space)
         fixed = resample(ct, truth, space).data
         jacobian = jacobian_map(field, space)
@@ -128,15 +137,15 @@ def lungs() -> Iterator[Case]:
         yield Case(Image(noisy[0], space), Image(noisy[1], space), truth=truth, mask=lung)
 
 
-def breath(inside: torch.Tensor, space: Space, rise: float) -> torch.Tensor:
-    """Down by `rise` mm at the base of the lungs, nothing at their tips, and nothing in the wall around them."""
+def breath(inside: torch.Tensor, space: Space, rise: float, wall_mm: float) -> torch.Tensor:
+    """Down by `rise` mm at the base of the lungs, nothing at their tips and around them; `wall_mm` is how gradually."""
     levels = inside.any(dim=2).any(dim=1).nonzero()
     low, high = int(levels.min()), int(levels.max())
     along = torch.arange(space.shape[0], dtype=torch.float64)
     share = ((high - along) / (high - low)).clamp(0, 1)[:, None, None]  # slices are counted from the feet
     around = torch.nn.functional.max_pool2d(inside.any(0, keepdim=True)[None].float(), 5, 1, 2)[0].double()
     moves = (share * around).float()[None, None]
-    smooth = ops.smooth(moves, [8.0 / s for s in space.spacing])[0, 0]
+    smooth = ops.smooth(moves, [wall_mm / s for s in space.spacing])[0, 0]
     field = torch.zeros(3, *space.shape)
     field[2] = -rise * smooth / smooth.max()
     return field
@@ -160,14 +169,19 @@ KINDS = {
         Kind("a head of 2 mm, unchanged", lambda: heads(POSE, 0.01), ("longitudinal", "deformable"), True),
         Kind("phantom hearts, warps of 4 mm", hearts, ("longitudinal", "deformable"), True),
     ),
-    "lung-ct": (Kind("a chest CT, breaths made up", lungs, ("lung-ct", "large-deformation", "deformable")),),
+    "lung-ct": (
+        Kind("a chest CT, breaths made up", lambda: lungs(8.0), ("lung-ct", "large-deformation", "deformable")),
+        Kind("the same, along a sharp wall", lambda: lungs(3.0), ("lung-ct", "deformable")),
+        Kind("the same, lungs masked", lambda: lungs(3.0), ("lung-ct", "deformable"), masked=True),
+    ),
 }  # fmt: skip
 
 
-def judge(case: Case, recipe: str, back: bool) -> dict[str, float]:
+def judge(case: Case, recipe: str, back: bool, masked: bool = False) -> dict[str, float]:
     """Every measure that the case allows."""
     begun = time.process_time()
-    transform = pb.register(case.fixed, case.moving, recipe).transform
+    mask = Labels(case.mask.short(), case.fixed.space) if masked else None
+    transform = pb.register(case.fixed, case.moving, recipe, fixed_mask=mask).transform
     found = {"cpu s": time.process_time() - begun}
     space = case.fixed.space
     found["folded %"] = pb.evaluate.deformation(transform, space).fold_percent
@@ -201,7 +215,7 @@ def main() -> None:
             rows: dict[str, list[dict[str, float]]] = {recipe: [] for recipe in kind.recipes}
             for case in kind.cases():
                 for recipe, measured in rows.items():
-                    measured.append(judge(case, recipe, kind.back))
+                    measured.append(judge(case, recipe, kind.back, kind.masked))
             for recipe, measured in rows.items():
                 if not measured:
                     continue

@@ -181,7 +181,7 @@ def test_a_breath_moves_the_base_of_the_lungs_and_no_wall(scripts):
     study = scripts("recipe_study")
     inside = torch.zeros(40, 60, 60, dtype=torch.bool)
     inside[5:35, 25:36, 25:36] = True
-    field = study.breath(inside, pb.Space.of_array((40, 60, 60), (5.0, 5.0, 5.0)), 30.0)
+    field = study.breath(inside, pb.Space.of_array((40, 60, 60), (5.0, 5.0, 5.0)), 30.0, 8.0)
     assert float(field[:2].abs().max()) == 0
     assert float(field[2].min()) == pytest.approx(-30)
     base, tip, wall = field[2, 5, 30, 30], field[2, 35, 30, 30], field[2, 5, 5, 5]
