@@ -27,7 +27,14 @@ TITLES = {
     "epe_mm": "end-point error, mm",
     "corner_mm": "error of the corners, mm",
 }
-PLAIN_NAMES = {"greedy": "Greedy", "ants": "ANTs", "elastix": "elastix", "simpleitk": "SimpleITK", "dipy": "DIPY"}
+PLAIN_NAMES = {
+    "greedy": "Greedy",
+    "ants": "ANTs",
+    "elastix": "elastix",
+    "simpleitk": "SimpleITK",
+    "dipy": "DIPY",
+    "fireants": "FireANTs",
+}
 SUCCESS_MM = 2.0
 NOTHING = "_Not measured yet: `make bench-accuracy`._"
 

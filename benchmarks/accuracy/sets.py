@@ -11,9 +11,11 @@ import known_pairs
 import labelled_pairs
 from labelled_pairs import Made
 
-MONO = ("greedy", "ants", "elastix", "simpleitk", "dipy")
-MULTI = ("greedy:mi", "ants:default", "elastix")
-RIGID = ("greedy", "ants:default", "elastix", "simpleitk", "dipy")
+MONO = ("greedy", "ants", "elastix", "simpleitk", "dipy", "fireants")
+DENSE = (*MONO, "convexadam")
+MULTI = ("greedy:mi", "ants:default", "elastix", "fireants:mi")
+RIGID = ("greedy", "ants:default", "elastix", "simpleitk", "dipy", "fireants")
+PEOPLE = ("greedy", "ants:default", "elastix", "simpleitk", "fireants", "convexadam")
 RV_MYO_LV = {"1": "RV", "2": "Myo", "3": "LV"}
 MYO_LV_RV = {"1": "Myo", "2": "LV", "3": "RV"}
 
@@ -53,10 +55,10 @@ SETS = (
     Set("phantom", "Synthetic hearts, known warp", known_pairs.phantoms, "full",
         "cardiac-multimodal", MULTI, "epe_mm",
         RV_MYO_LV, public=True),
-    Set("acdc", "ACDC, ED <- ES", labelled_pairs.acdc, "full", "cardiac-sax", MONO, "dice", RV_MYO_LV),
-    Set("mms", "M&Ms, ED <- ES", labelled_pairs.mms, "full", "cardiac-sax", MONO, "dice",
+    Set("acdc", "ACDC, ED <- ES", labelled_pairs.acdc, "full", "cardiac-sax", DENSE, "dice", RV_MYO_LV),
+    Set("mms", "M&Ms, ED <- ES", labelled_pairs.mms, "full", "cardiac-sax", DENSE, "dice",
         {"1": "LV", "2": "Myo", "3": "RV"}),
-    Set("cmrxmotion", "CMRxMotion, ED <- ES", labelled_pairs.cmrxmotion, "full", "cardiac-sax", MONO, "dice",
+    Set("cmrxmotion", "CMRxMotion, ED <- ES", labelled_pairs.cmrxmotion, "full", "cardiac-sax", DENSE, "dice",
         {"1": "LV", "2": "RV", "3": "Myo"}),
     Set("seedlike", "Cine <- warped T2, known warp", known_pairs.seedlike, "full",
         "cardiac-multimodal", MULTI, "epe_mm",
@@ -71,13 +73,13 @@ SETS = (
         "brain-intersubject", MONO, "dice", group="oasis",
         most=20),
     Set("prostate", "Prostate, ultrasound <- MR", labelled_pairs.prostates, "full",
-        "prostate-mr-us", MULTI, "dice",
+        "prostate-mr-us", (*MULTI, "convexadam"), "dice",
         {"0": "gland"}, "prostate", public=True),
     Set("mscmr", "LGE of two people", labelled_pairs.mscmr, "full", "large-deformation",
-        ("greedy", "ants:default", "elastix", "simpleitk"), "dice", RV_MYO_LV),
+        PEOPLE, "dice", RV_MYO_LV),
     Set("brains", "Two heads, 1 mm", labelled_pairs.brains, "full",
         "brain-intersubject",
-        ("greedy", "ants:default", "elastix", "simpleitk"), "ncc", group="brain", public=True),
+        PEOPLE, "ncc", group="brain", public=True),
     Set("itk", "ITK's pictures, known motion", known_pairs.itk, "rigid", "rigid", RIGID, "epe_mm", group="picture",
         public=True),
     Set("capture_2d", "Rigid, from far, cine slices", known_pairs.capture_2d, "rigid", "rigid", RIGID, "corner_mm",

@@ -25,6 +25,9 @@ NAMES = {
     "simpleitk": "SimpleITK, demons",
     "dipy": "DIPY SyN, CC",
     "dipy:long": "DIPY SyN, CC, 100x50x25 steps",
+    "fireants": "FireANTs, greedy, CC",
+    "fireants:mi": "FireANTs, greedy, mutual information",
+    "convexadam": "ConvexAdam, MIND",
 }
 Row = dict[str, str]
 

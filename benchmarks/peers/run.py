@@ -30,7 +30,7 @@ sys.path.insert(0, str(HERE / "tools"))
 import with_pullback  # noqa: E402 - the tools' folder is not a package: each script runs in its own environment
 from task import Task  # noqa: E402
 
-SCRIPTS = ("pullback", "greedy", "ants", "elastix", "simpleitk", "dipy")
+SCRIPTS = ("pullback", "greedy", "ants", "elastix", "simpleitk", "dipy", "fireants", "convexadam")
 THREADS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -141,3 +142,49 @@ def test_a_lost_label_counts_as_no_overlap(scripts):
     assert [row["dice"] for row in labels] == [pytest.approx(0.49), 0.0]
     assert whole["dice"] == pytest.approx(0.245)
     assert whole["labels_lost"] == 1
+
+
+def test_every_tool_of_a_set_has_a_script_a_name_and_an_environment(scripts):
+    sets, names, peers = scripts("sets"), scripts("results").NAMES, scripts("run").SCRIPTS
+    packages = scripts("environments").PACKAGES
+    assert {*packages} == {*peers} - {"pullback"}
+    for one in sets.SETS:
+        for tool in one.tools:
+            script = tool.partition(":")[0]
+            assert (ROOT / "benchmarks" / "peers" / "tools" / f"with_{script}.py").exists()
+            assert script in peers
+            assert one.kind == "rigid" or tool in names
+    dense_only = [one.name for one in sets.SETS if "convexadam" in one.tools and one.kind != "full"]
+    assert dense_only == []
+
+
+def test_convexadam_declines_what_it_cannot_do(tmp_path, scripts):
+    files, known = scripts("case_files"), scripts("known_pairs")
+    _, make = next(known.phantoms(tmp_path))
+    files.write(make(), tmp_path / "pair", "full", "cardiac")
+    script = ROOT / "benchmarks" / "peers" / "tools" / "with_convexadam.py"
+    words = [sys.executable, str(script), "register", str(tmp_path / "pair"), str(tmp_path), "--kind", "full"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "3-D and dense only" in done.stderr
+
+
+def test_the_study_of_recipes_judges_there_and_back(scripts):
+    study = scripts("recipe_study")
+    found = study.judge(next(study.hearts()), "translation", back=True)
+    assert 0 < found["error mm"] < found["before mm"]
+    assert found["swap mm"] < 1
+    assert found["volume off %"] > 1  # a shift changes no volume, the truth does
+
+
+def test_a_breath_moves_the_base_of_the_lungs_and_no_wall(scripts):
+    study = scripts("recipe_study")
+    inside = torch.zeros(40, 60, 60, dtype=torch.bool)
+    inside[5:35, 25:36, 25:36] = True
+    field = study.breath(inside, pb.Space.of_array((40, 60, 60), (5.0, 5.0, 5.0)), 30.0, 8.0)
+    assert float(field[:2].abs().max()) == 0
+    assert float(field[2].min()) == pytest.approx(-30)
+    base, tip, wall = field[2, 5, 30, 30], field[2, 35, 30, 30], field[2, 5, 5, 5]
+    assert base < -25
+    assert abs(float(tip)) < 5
+    assert float(wall) == 0
