@@ -32,10 +32,9 @@ TAME_SCALE = (0.7, 1.43)
 RESIZING = ("similarity", "scaling")
 """Freedoms that are chosen for images whose scale is not known."""
 ANISOTROPIC = 3.0
-LITTLE_SHARED, LEAST_SHARED = 0.1, 0.03
-"""Parts of what two images tell. Cine and T2 or late enhancement share 0.02 to 0.16, nearly all below 0.1: there rigid
-poses were off by 1 to 7 mm at the picture's corners (four of five in 120), those below 0.03 by up to 23. T1 and T2 of a
-head share 0.17 to 0.19, and are off by 0.1 mm."""
+LITTLE_SHARED = 0.1
+"""A part of what two images tell. Cine and T2 or late enhancement nearly all share less: rigid poses were off by 1 to 8
+mm at the picture's corners. T1 and T2 of a head share 0.17 to 0.19, and are off by 0.1 mm (docs/how_to/trust.md)."""
 DOUBTFUL_INPUT = "Doubtful input"
 """Title of what was noticed when files were read."""
 FEW_SLICES = 5
@@ -106,7 +105,7 @@ def _on_sharing(registration: Registration) -> Iterator[Remark]:
     if not shared < LITTLE_SHARED:
         return
     yield Remark(
-        shared < LEAST_SHARED or isinstance(registration.transform, Affine),  # nothing mends a pose later on
+        isinstance(registration.transform, Affine),  # nothing mends a pose later on
         "Little in common",
         f"Where there is tissue, either image as they lie now tells {number(100 * shared)} % of what the other one "
         "tells; T1 and T2 of a head 18 %, two phases of a heart 40 to 70 %. If they show the same place in two "
